@@ -1,0 +1,1 @@
+"""Exchanges to lake: capture, normalise, gate. Imports neither Dagster nor dbt."""

@@ -1,0 +1,133 @@
+"""The envelope: one exchange reply, verbatim, on one line of JSON.
+
+A JSON body stands in the line exactly as it came. A body that is no JSON, or that holds a line break, is
+kept as text (`encoding: "text"`) or, where it is not UTF-8, as base64.
+Recordings made by others carry `recorded_at` where our own raw zone carries `captured_ts`.
+"""
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import BinaryIO, Literal
+
+import msgspec
+import pyarrow as pa
+import zstandard
+
+from ingestion.venues.base import Reply
+
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+MAX_LINE_BYTES = 256 * 1024 * 1024
+
+
+class Unreadable(ValueError):
+    """An envelope file that cannot be read; the message names the file, the line and what was expected."""
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """One reply and what was asked. `body` holds raw JSON bytes; see `encoding`."""
+
+    venue: str
+    method: str = "GET"
+    host: str = ""
+    path: str
+    query: str = ""
+    request: msgspec.Raw = msgspec.Raw(b"null")
+    status: int
+    captured_ts: str | None = None
+    recorded_at: str | None = None
+    encoding: Literal["json", "text", "base64"] = "json"
+    body: msgspec.Raw
+
+    @property
+    def at(self) -> datetime | None:
+        """Our clock at the reply, UTC; none where the source did not keep it."""
+        text = self.captured_ts or self.recorded_at
+        return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+
+    @property
+    def reply_bytes(self) -> bytes:
+        """The reply's body, byte for byte."""
+        if self.encoding == "json":
+            return bytes(self.body)
+        text: str = msgspec.json.decode(self.body, type=str)
+        return base64.b64decode(text) if self.encoding == "base64" else text.encode()
+
+    def reply(self) -> Reply:
+        at = self.at
+        if at is None:
+            raise Unreadable(f"{self.venue} {self.path}: the envelope has no capture time")
+        return Reply.read(self.path, self.query, self.reply_bytes, at)
+
+
+_DECODER = msgspec.json.Decoder(Envelope)
+_ENCODER = msgspec.json.Encoder()
+
+
+def seal(
+    *, venue: str, host: str, path: str, query: str, status: int, captured_ts: datetime, body: bytes
+) -> Envelope:
+    """Wrap a reply so that its bytes can be had back exactly."""
+    raw, encoding = _embed(body)
+    return Envelope(
+        venue=venue,
+        host=host,
+        path=path,
+        query=query,
+        status=status,
+        captured_ts=captured_ts.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        encoding=encoding,
+        body=raw,
+    )
+
+
+def _embed(body: bytes) -> tuple[msgspec.Raw, Literal["json", "text", "base64"]]:
+    if b"\n" not in body and b"\r" not in body and body == body.strip():
+        try:
+            msgspec.json.decode(body, type=msgspec.Raw)
+            body.decode()
+            return msgspec.Raw(body), "json"
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+    try:
+        return msgspec.Raw(msgspec.json.encode(body.decode())), "text"
+    except UnicodeDecodeError:
+        return msgspec.Raw(msgspec.json.encode(base64.b64encode(body).decode())), "base64"
+
+
+def pack(envelopes: Iterable[Envelope]) -> bytes:
+    """Envelopes as one zstd-compressed JSONL object; the same envelopes give the same bytes."""
+    lines = b"".join(_ENCODER.encode(envelope) + b"\n" for envelope in envelopes)
+    return zstandard.ZstdCompressor(level=3).compress(lines)
+
+
+def digest(packed: bytes) -> str:
+    """The content's name in a raw object's key."""
+    return hashlib.sha256(packed).hexdigest()[:16]
+
+
+def unpack(stream: BinaryIO, name: str) -> Iterator[Envelope]:
+    """Envelopes of one `.jsonl.zst` or `.jsonl` file, streaming; raises `Unreadable` naming file and line."""
+    head = stream.read(4)
+    stream.seek(0)
+    plain: BinaryIO = stream
+    if head == ZSTD_MAGIC:
+        # Arrow's reader says when the stream ends inside a frame; zstandard's takes that for the end.
+        plain = io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd"))  # type: ignore[type-var, arg-type]
+    number = 0
+    while True:
+        number += 1
+        try:
+            line = plain.readline(MAX_LINE_BYTES)
+        except OSError as error:
+            raise Unreadable(f"{name} line {number}: damaged zstd stream ({error})") from error
+        if not line:
+            return
+        if len(line) == MAX_LINE_BYTES:
+            raise Unreadable(f"{name} line {number}: longer than {MAX_LINE_BYTES} bytes")
+        try:
+            yield _DECODER.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Unreadable(f"{name} line {number}: not an envelope ({error})") from error

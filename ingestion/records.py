@@ -1,0 +1,159 @@
+"""What ingestion promises to the rest of the warehouse: one frozen record per dataset.
+
+The record is the contract: the Parquet schema, the gate's rules and the dbt sources follow its fields.
+Quantities (`*_qty`) stay in the venue's own unit; `Instrument.amount_unit` says which, and staging converts once.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["spot", "perp", "future", "option"]
+AmountUnit = Literal["contracts", "base", "usd"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What every row carries: identity is (venue, kind, symbol), and the two clocks are never mixed."""
+
+    venue: str
+    symbol: str  # the venue's spelling; unique only together with venue and kind
+    kind: Kind
+    captured_ts: datetime  # our clock, UTC; never replaced
+    event_ts: datetime | None = None  # the venue's clock, UTC; null where the reply carries none
+
+
+class Instrument(Record, frozen=True, kw_only=True):
+    """The terms of one instrument, as listed by the venue or derived from its documented grammar."""
+
+    base_asset: str
+    quote_asset: str  # what prices are quoted in; for coin-premium options the strike's currency, USD
+    settle_asset: str
+    contract_size: float  # one contract: base coin if linear, quote currency if inverse; 1 for spot
+    amount_unit: AmountUnit  # what this venue's sizes, trades and open interest count
+    is_inverse: bool  # coin-settled; for options: premium quoted in the base coin
+    tick_size_px: float | None = None
+    lot_size_qty: float | None = None
+    strike_px: float | None = None
+    option_type: Literal["call", "put"] | None = None
+    expiry_ts: datetime | None = None  # null for spot and perpetuals
+    funding_interval_s: int | None = None
+    terms_source: Literal["listed", "documented"]
+
+
+class OrderBook(Record, frozen=True, kw_only=True):
+    """One snapshot, best level first on both sides, sizes in the venue's unit."""
+
+    sequence_id: int | None = None
+    bid_px: tuple[float, ...]
+    bid_qty: tuple[float, ...]
+    ask_px: tuple[float, ...]
+    ask_qty: tuple[float, ...]
+
+
+class Trade(Record, frozen=True, kw_only=True):
+    """One trade; `side` is the aggressor's (the taker's), never the resting order's."""
+
+    trade_id: str
+    px: float
+    qty: float
+    side: Literal["buy", "sell"]
+    is_aggregate: bool = False  # several fills of one taker order, as Binance's aggTrades
+
+
+class SpotTicker(Record, frozen=True, kw_only=True):
+    """Top of book and day's figures of a spot pair; null where the endpoint does not say."""
+
+    bid_px: float | None = None
+    bid_qty: float | None = None
+    ask_px: float | None = None
+    ask_qty: float | None = None
+    last_px: float | None = None
+    volume_24h_base: float | None = None
+    volume_24h_quote: float | None = None
+
+
+class FutureTicker(SpotTicker, frozen=True, kw_only=True):
+    """A dated future: quotes, mark and index; null where the endpoint does not say."""
+
+    mark_px: float | None = None
+    index_px: float | None = None
+
+
+class PerpTicker(FutureTicker, frozen=True, kw_only=True):
+    """A perpetual: as a dated future, with the running funding rate."""
+
+    funding_rate: float | None = None  # a decimal per `funding_interval_s`; positive: longs pay
+    funding_interval_s: int | None = None
+    next_funding_ts: datetime | None = None
+
+
+class OptionQuote(Record, frozen=True, kw_only=True):
+    """One option's quote; prices in the premium's currency (see `Instrument.is_inverse`), vols decimals a year."""
+
+    bid_px: float | None = None
+    bid_qty: float | None = None
+    ask_px: float | None = None
+    ask_qty: float | None = None
+    mark_px: float | None = None
+    last_px: float | None = None
+    forward_px: float | None = None  # the venue's forward of this expiry, USD
+    index_px: float | None = None
+    bid_iv_ann: float | None = None
+    mark_iv_ann: float | None = None
+    ask_iv_ann: float | None = None
+    delta: float | None = None
+    gamma: float | None = None
+    vega: float | None = None
+    theta: float | None = None
+    volume_24h_qty: float | None = None
+
+
+class FundingRate(Record, frozen=True, kw_only=True):
+    """One settled funding payment; `event_ts` is the settlement. Positive: longs pay."""
+
+    funding_rate: float
+    funding_interval_s: int | None = None
+    mark_px: float | None = None
+
+
+class OpenInterest(Record, frozen=True, kw_only=True):
+    """Open interest in the venue's unit, and in base coin where the venue states that too."""
+
+    open_interest_qty: float
+    open_interest_base: float | None = None
+
+
+class Candle(Record, frozen=True, kw_only=True):
+    """One bar, labelled by its start (`event_ts`), half open."""
+
+    interval_s: int
+    open_px: float
+    high_px: float
+    low_px: float
+    close_px: float
+    volume_base: float | None = None
+
+
+class IndexPrice(Record, frozen=True, kw_only=True):
+    """A venue's index: `symbol` is the index's own name, `kind` is `spot`."""
+
+    base_asset: str
+    quote_asset: str
+    index_px: float
+
+
+DATASETS: dict[str, type[Record]] = {
+    "instruments": Instrument,
+    "order_books": OrderBook,
+    "trades": Trade,
+    "spot_tickers": SpotTicker,
+    "future_tickers": FutureTicker,
+    "perp_tickers": PerpTicker,
+    "option_quotes": OptionQuote,
+    "funding_rates": FundingRate,
+    "open_interest": OpenInterest,
+    "candles": Candle,
+    "index_prices": IndexPrice,
+}
+DATASET_OF: dict[type[Record], str] = {record: name for name, record in DATASETS.items()}

@@ -1,0 +1,64 @@
+"""An envelope gives back the reply's bytes exactly, and a damaged file is refused by name and line."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.envelopes import Envelope, Unreadable, pack, seal, unpack
+
+AT = datetime(2026, 1, 2, 13, 0, 5, 123456, tzinfo=UTC)
+
+
+def sealed(body: bytes) -> Envelope:
+    return seal(venue="okx", host="h", path="/p", query="a=1", status=200, captured_ts=AT, body=body)
+
+
+@given(
+    st.binary(max_size=200)
+    | st.sampled_from([b'{"a": 1.10}', b"[1,2]\n", b"<html>\r\n", b"", b"1e400", b"NaN"])
+)
+def test_a_reply_comes_back_byte_for_byte(body: bytes) -> None:
+    [envelope] = unpack(io.BytesIO(pack([sealed(body)])), "one")
+
+    assert envelope.reply_bytes == body
+    assert envelope.at == AT
+
+
+def test_the_same_replies_are_the_same_object() -> None:
+    assert pack([sealed(b"{}"), sealed(b"[]")]) == pack([sealed(b"{}"), sealed(b"[]")])
+
+
+def test_frames_one_after_another_are_one_file() -> None:
+    """Appended captures are separate zstd frames."""
+    both = pack([sealed(b"1")]) + pack([sealed(b"2")])
+
+    assert [envelope.reply_bytes for envelope in unpack(io.BytesIO(both), "two")] == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("kept", [5, 40, 100])
+def test_a_file_cut_short_is_refused_not_read_as_a_shorter_one(kept: int) -> None:
+    packed = pack([sealed(b'{"a":"%d"}' % n) for n in range(50)])
+
+    with pytest.raises(Unreadable, match="cut line 1: damaged zstd stream"):
+        list(unpack(io.BytesIO(packed[:kept]), "cut"))
+
+
+@pytest.mark.parametrize("line", [b"{}\n", b"not json\n", b'{"venue":1}\n', b"[" * 100_000 + b"\n"])
+def test_a_line_that_is_no_envelope_is_named(line: bytes) -> None:
+    good = zstandard.ZstdDecompressor().decompress(pack([sealed(b"1")]), max_output_size=10_000)
+
+    with pytest.raises(Unreadable, match="odd line 2: not an envelope"):
+        list(unpack(io.BytesIO(good + line), "odd"))
+
+
+def test_a_recording_without_a_clock_cannot_be_placed() -> None:
+    line = b'{"venue":"okx","path":"/p","status":200,"recorded_at":null,"body":{}}\n'
+    [envelope] = unpack(io.BytesIO(line), "undated")
+
+    assert envelope.at is None
+    with pytest.raises(Unreadable, match="no capture time"):
+        envelope.reply()
