@@ -1,0 +1,344 @@
+"""What Binance's three venues have in common: wire shapes and their readers.
+
+Numbers arrive as decimal strings. The types below let no NaN, infinity or empty string through.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final, TypedDict, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from ingestion.records import (
+    Candle,
+    FutureTicker,
+    Instrument,
+    Kind,
+    OrderBook,
+    PerpTicker,
+    Record,
+    SpotTicker,
+    Trade,
+)
+from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+
+T = TypeVar("T")
+Rows = Iterator[Record | Reject]
+
+MAX_FLOAT = 1.7976931348623157e308
+Signed = Annotated[float, Meta(ge=-MAX_FLOAT, le=MAX_FLOAT)]
+Price = Annotated[float, Meta(gt=0, le=MAX_FLOAT)]
+Amount = Annotated[float, Meta(ge=0, le=MAX_FLOAT)]
+Id = Annotated[int, Meta(ge=0)]
+
+SYMBOL = re.compile(r"[^\W_]+(_[0-9A-Z]+)?")
+
+INTERVALS_S: Final = {
+    "1s": 1,
+    "1m": 60,
+    "3m": 180,
+    "5m": 300,
+    "15m": 900,
+    "30m": 1_800,
+    "1h": 3_600,
+    "2h": 7_200,
+    "4h": 14_400,
+    "6h": 21_600,
+    "8h": 28_800,
+    "12h": 43_200,
+    "1d": 86_400,
+    "3d": 259_200,
+    "1w": 604_800,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What tells the three venues apart where they speak alike."""
+
+    venue: str
+    kind_of: Callable[[str], Kind]  # by the form of the symbol; raises Refused
+    terms: Callable[[str, Kind, datetime], Instrument]  # by the documented grammar; raises Refused
+    is_inverse: bool = False  # sizes count contracts, and volumes in base coin stand elsewhere
+
+
+class Identity(TypedDict):
+    """The fields that every record carries."""
+
+    venue: str
+    symbol: str
+    kind: Kind
+    captured_ts: datetime
+    event_ts: datetime | None
+
+
+class Failure(Struct):
+    """`{"code": -1121, "msg": "Invalid symbol."}`, which proxies and archives keep with status 200."""
+
+    code: int | UnsetType = UNSET
+    msg: str | UnsetType = UNSET
+
+
+class Book(Struct, rename="camel"):
+    """`depth`; spot and the 2019 futures carry no clock, and only COIN-M names the symbol."""
+
+    last_update_id: Id
+    bids: list[tuple[Price, Price]]
+    asks: list[tuple[Price, Price]]
+    symbol: str | UnsetType = UNSET
+    matched_ms: int | UnsetType = msgspec.field(name="T", default=UNSET)
+
+
+class Fill(Struct, rename="camel"):
+    """One row of `trades` and `historicalTrades`."""
+
+    id: Id
+    price: Price
+    qty: Price
+    time: int
+    is_buyer_maker: bool
+
+
+class AggregateFill(Struct):
+    """One row of `aggTrades`: fills of one taker order at one price."""
+
+    id: Id = msgspec.field(name="a")
+    price: Price = msgspec.field(name="p")
+    qty: Price = msgspec.field(name="q")
+    time: int = msgspec.field(name="T")
+    is_buyer_maker: bool = msgspec.field(name="m")
+
+
+class Bar(Struct, array_like=True):
+    """One row of `klines`; `volume` counts base coin or contracts, `turnover` quote or base coin."""
+
+    open_ms: int
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Amount
+    close_ms: int
+    turnover: Amount
+
+
+class Best(Struct, rename="camel"):
+    """One row of `ticker/bookTicker`; spot carries no clock."""
+
+    symbol: str
+    bid_price: Amount
+    bid_qty: Amount
+    ask_price: Amount
+    ask_qty: Amount
+    time: int | UnsetType = UNSET
+
+
+class Last(Struct):
+    """One row of `ticker/price`; spot carries no clock."""
+
+    symbol: str
+    price: Amount
+    time: int | UnsetType = UNSET
+
+
+class Filter(Struct, rename="camel"):
+    """One trading rule of `exchangeInfo`; most kinds carry neither step."""
+
+    filter_type: str
+    tick_size: Amount | UnsetType = UNSET
+    step_size: Amount | UnsetType = UNSET
+
+
+def reader(shape: type[T]) -> msgspec.json.Decoder[T]:
+    """A decoder that takes numbers from strings, as Binance sends them."""
+    return msgspec.json.Decoder(shape, strict=False)
+
+
+F = TypeVar("F", Fill, AggregateFill)
+
+_ANY = msgspec.json.Decoder(Raw)
+_LIST = msgspec.json.Decoder(list[Raw])
+_FAILURE = reader(Failure)
+_BOOK, _FILL, _AGGREGATE = reader(Book), reader(Fill), reader(AggregateFill)
+_BAR, _BEST, _LAST = reader(Bar), reader(Best), reader(Last)
+
+
+def source(market: Market, reply: Reply) -> str:
+    """The reply's name in messages."""
+    return f"{market.venue} {reply.path}"
+
+
+def refuse_failure(market: Market, reply: Reply) -> None:
+    """Refuse an error reply by rule `venue_error`, in the venue's own words."""
+    if reply.body.lstrip().startswith(b"{"):
+        failure = decode(_FAILURE, reply.body, source(market, reply))
+        if failure.code is not UNSET and failure.msg is not UNSET:
+            raise Refused("venue_error", f"{source(market, reply)}: {failure.code} {failure.msg}")
+
+
+def entries(market: Market, reply: Reply) -> list[Raw]:
+    """A reply's rows; where one symbol was asked, some endpoints answer with one object instead of a list."""
+    refuse_failure(market, reply)
+    if reply.body.lstrip().startswith(b"{"):
+        return [decode(_ANY, reply.body, source(market, reply))]
+    return decode(_LIST, reply.body, source(market, reply))
+
+
+def identity(market: Market, reply: Reply, symbol: str, event_ms: int | UnsetType = UNSET) -> Identity:
+    """Who, as the reply names it, and when; `Refused` where another symbol was asked."""
+    asked = reply.query.get("symbol")
+    if asked and asked.upper() != symbol:
+        raise Refused("symbol", f"{source(market, reply)}: {asked} was asked, {symbol} came")
+    if not SYMBOL.fullmatch(symbol):
+        raise Refused("unknown_symbol", f"{market.venue} {symbol!r}: not the form of a Binance symbol")
+    return Identity(
+        venue=market.venue,
+        symbol=symbol,
+        kind=market.kind_of(symbol),
+        captured_ts=reply.captured_ts,
+        event_ts=None if event_ms is UNSET else instant(event_ms),
+    )
+
+
+def asked_identity(market: Market, reply: Reply) -> Identity:
+    """Who, where only the query names it.
+
+    The name must follow the documented grammar: archives cut queries off, and BTCUSDT became BTCU.
+    """
+    symbol = reply.query.get("symbol", "").upper()
+    if not symbol:
+        raise Refused("symbol", f"{source(market, reply)}: neither the reply nor its query names the symbol")
+    who = identity(market, reply, symbol)
+    market.terms(symbol, who["kind"], reply.captured_ts)
+    return who
+
+
+def present(value: float) -> float | None:
+    """A price or step of 0 stands for none: pairs on a break quote it, and it switches a filter off."""
+    return value or None
+
+
+def steps(filters: Sequence[Filter]) -> tuple[float | None, float | None]:
+    """Tick size and lot size of an instrument."""
+    ticks = [f.tick_size for f in filters if f.filter_type == "PRICE_FILTER" and f.tick_size is not UNSET]
+    lots = [f.step_size for f in filters if f.filter_type == "LOT_SIZE" and f.step_size is not UNSET]
+    return present(ticks[0]) if ticks else None, present(lots[0]) if lots else None
+
+
+TICKERS: Final[dict[Kind, type[SpotTicker]]] = {
+    "spot": SpotTicker,
+    "future": FutureTicker,
+    "perp": PerpTicker,
+}
+
+
+def parse_order_book(market: Market, reply: Reply) -> Rows:
+    """Read `depth`; the clock is the matching engine's (`T`), not the sender's (`E`)."""
+    refuse_failure(market, reply)
+    refuse_beyond_float64(reply.body, source(market, reply))
+    book = decode(_BOOK, reply.body, source(market, reply))
+    who = asked_identity(market, reply) if book.symbol is UNSET else identity(market, reply, book.symbol)
+    if book.matched_ms is not UNSET:
+        who["event_ts"] = instant(book.matched_ms)
+    return iter(
+        [
+            OrderBook(
+                **who,
+                sequence_id=book.last_update_id,
+                bid_px=tuple(px for px, _ in book.bids),
+                bid_qty=tuple(qty for _, qty in book.bids),
+                ask_px=tuple(px for px, _ in book.asks),
+                ask_qty=tuple(qty for _, qty in book.asks),
+            )
+        ]
+    )
+
+
+def _trades(market: Market, reply: Reply, decoder: msgspec.json.Decoder[F], is_aggregate: bool) -> Rows:
+    raws = entries(market, reply)
+    refuse_beyond_float64(reply.body, source(market, reply))
+    who = asked_identity(market, reply)
+
+    def read(fill: F) -> Iterator[Trade]:
+        who["event_ts"] = instant(fill.time)
+        yield Trade(
+            **who,
+            trade_id=str(fill.id),
+            px=fill.price,
+            qty=fill.qty,
+            side="sell" if fill.is_buyer_maker else "buy",  # the buyer rested, so the seller took
+            is_aggregate=is_aggregate,
+        )
+
+    return rows(decoder, raws, read)
+
+
+def parse_trades(market: Market, reply: Reply) -> Rows:
+    """Read `trades` and `historicalTrades`."""
+    return _trades(market, reply, _FILL, is_aggregate=False)
+
+
+def parse_aggregate_trades(market: Market, reply: Reply) -> Rows:
+    """Read `aggTrades`."""
+    return _trades(market, reply, _AGGREGATE, is_aggregate=True)
+
+
+def interval_s(market: Market, reply: Reply) -> int:
+    """The bars' length by the query; a month has no fixed length and is `Refused`."""
+    name = reply.query.get("interval", "")
+    if name not in INTERVALS_S:
+        why = "a month has no fixed length" if name == "1M" else f"expected one of {', '.join(INTERVALS_S)}"
+        raise Refused("interval", f"{source(market, reply)}: interval {name!r}: {why}")
+    return INTERVALS_S[name]
+
+
+def parse_candles(market: Market, reply: Reply) -> Rows:
+    """Read `klines`; a bar that does not last as long as the query says is rejected."""
+    raws = entries(market, reply)
+    length_s = interval_s(market, reply)
+    who = asked_identity(market, reply)
+
+    def read(bar: Bar) -> Iterator[Candle]:
+        if bar.close_ms - bar.open_ms + 1 != length_s * 1000:
+            raise Refused("interval", f"a bar of {bar.open_ms} to {bar.close_ms} does not last {length_s} s")
+        who["event_ts"] = instant(bar.open_ms)
+        yield Candle(
+            **who,
+            interval_s=length_s,
+            open_px=bar.open,
+            high_px=bar.high,
+            low_px=bar.low,
+            close_px=bar.close,
+            volume_base=bar.turnover if market.is_inverse else bar.volume,
+        )
+
+    return rows(_BAR, raws, read)
+
+
+def parse_book_ticker(market: Market, reply: Reply) -> Rows:
+    """Read `ticker/bookTicker`."""
+
+    def read(best: Best) -> Iterator[SpotTicker]:
+        who = identity(market, reply, best.symbol, best.time)
+        yield TICKERS[who["kind"]](
+            **who,
+            bid_px=present(best.bid_price),
+            bid_qty=best.bid_qty if best.bid_price else None,
+            ask_px=present(best.ask_price),
+            ask_qty=best.ask_qty if best.ask_price else None,
+        )
+
+    return rows(_BEST, entries(market, reply), read)
+
+
+def parse_last_price(market: Market, reply: Reply) -> Rows:
+    """Read `ticker/price`."""
+
+    def read(last: Last) -> Iterator[SpotTicker]:
+        who = identity(market, reply, last.symbol, last.time)
+        yield TICKERS[who["kind"]](**who, last_px=present(last.price))
+
+    return rows(_LAST, entries(market, reply), read)
