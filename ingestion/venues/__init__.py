@@ -1,0 +1,14 @@
+"""The venues, by name. Adding one is a module and a line here."""
+
+from ingestion.venues.base import Venue
+from ingestion.venues.binance_coinm import BINANCE_COINM
+from ingestion.venues.binance_spot import BINANCE_SPOT
+from ingestion.venues.binance_usdm import BINANCE_USDM
+from ingestion.venues.bybit import BYBIT
+from ingestion.venues.deribit import DERIBIT
+from ingestion.venues.okx import OKX
+
+VENUES: dict[str, Venue] = {
+    venue.name: venue
+    for venue in (BINANCE_SPOT, BINANCE_USDM, BINANCE_COINM, DERIBIT, OKX, BYBIT)
+}
