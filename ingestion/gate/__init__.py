@@ -1,0 +1,1 @@
+"""Gate 1, between raw and lake: rules for a row, and rules for an hour."""

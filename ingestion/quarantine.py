@@ -1,0 +1,124 @@
+"""The quarantine: what gate 1 refused, with the rule, the reason and the raw object it came from.
+
+It also keeps the reasons that a capture gave for what it could not get; raw holds only what came.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Literal
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingestion.hours import day_and_hour
+from ingestion.lake import INSTANT, to_parquet
+from ingestion.raw import plain_name
+from ingestion.storage import StorageError, Store
+
+MAX_REASON_BYTES = 500
+MAX_ROW_BYTES = 4096
+MAX_NOTES = 20
+
+_TEXTS = ("venue", "dataset", "rule_id", "reason", "object_key", "row")
+QUARANTINE_SCHEMA = pa.schema(
+    [pa.field("utc_hour", INSTANT, nullable=False)]
+    + [pa.field(name, pa.string(), nullable=False) for name in _TEXTS]
+)
+_NOTES = msgspec.json.Decoder(dict[str, list[str]])
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One refusal: of a row, of a whole reply, of an instrument's terms, or of a whole hour."""
+
+    rule: str
+    reason: str
+    object_key: str
+    dataset: str
+    row: str = ""
+    scope: Literal["row", "reply", "terms", "hour"] = "row"
+
+
+class Quarantine:
+    """Refusals by venue and hour, written once; an hour normalised again adds a file only if it differs."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def append(self, venue: str, hour: datetime, entries: Sequence[Quarantined]) -> str | None:
+        """Keep these refusals and return their key; the same refusals are one object, none are no object."""
+        if not entries:
+            return None
+        data = to_parquet(_table(venue, hour, entries))
+        key = f"{_folder(venue, hour)}{hashlib.sha256(data).hexdigest()[:16]}.parquet"
+        self.store.put_new(key, data)
+        return key
+
+    def read(self, hours: Iterable[datetime]) -> pa.Table:
+        """Every distinct refusal of these hours at any venue, sorted.
+
+        Distinct, because an hour that was normalised again after more had come holds the earlier ones too.
+        """
+        venues = [
+            name.removeprefix("venue=")
+            for name in self.store.folders("quarantine/")
+            if name.startswith("venue=")
+        ]
+        keys = [key for hour in hours for venue in venues for key in self.store.list(_folder(venue, hour))]
+        tables = [QUARANTINE_SCHEMA.empty_table(), *(self._read(key) for key in keys)]
+        names = QUARANTINE_SCHEMA.names
+        distinct = pa.concat_tables(tables).group_by(names).aggregate([])
+        return distinct.select(names).sort_by([(name, "ascending") for name in names]).cast(QUARANTINE_SCHEMA)
+
+    def note_gaps(self, venue: str, hour: datetime, reasons: Mapping[str, Sequence[str]]) -> None:
+        """Add why a capture of this hour got nothing, by dataset; what is already noted stays."""
+        noted = self.read_capture_gaps(venue, hour)
+        for dataset, told in reasons.items():
+            merged = dict.fromkeys([*noted.get(dataset, []), *(cut(text, MAX_REASON_BYTES) for text in told)])
+            noted[dataset] = list(merged)[:MAX_NOTES]
+        self.store.put(_notes_key(venue, hour), msgspec.json.encode(noted, order="sorted"))
+
+    def read_capture_gaps(self, venue: str, hour: datetime) -> dict[str, list[str]]:
+        """The reasons noted for this hour, by dataset, in the order they came."""
+        key = _notes_key(venue, hour)
+        if not self.store.exists(key):
+            return {}
+        try:
+            return _NOTES.decode(self.store.read(key))
+        except msgspec.DecodeError as error:
+            raise StorageError(f"{self.store.uri(key)}: not the notes of a capture ({error})") from error
+
+    def _read(self, key: str) -> pa.Table:
+        try:
+            return pq.read_table(BytesIO(self.store.read(key)))
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).partition("\n")[0]
+            raise StorageError(f"{self.store.uri(key)}: not a whole Parquet file ({reason})") from error
+
+
+def _table(venue: str, hour: datetime, entries: Sequence[Quarantined]) -> pa.Table:
+    rows = sorted(
+        (e.dataset, e.rule, cut(e.reason, MAX_REASON_BYTES), e.object_key, cut(e.row, MAX_ROW_BYTES))
+        for e in entries
+    )
+    named = [dict(zip(_TEXTS, (venue, *row), strict=True)) | {"utc_hour": hour} for row in rows]
+    return pa.Table.from_pylist(named, schema=QUARANTINE_SCHEMA)
+
+
+def cut(text: str, max_bytes: int) -> str:
+    """At most so many bytes of UTF-8, and nothing that UTF-8 cannot spell."""
+    return text.encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore")
+
+
+def _folder(venue: str, hour: datetime) -> str:
+    day, hh = day_and_hour(hour)
+    return f"quarantine/venue={plain_name('venue', venue)}/date={day}/hour={hh}/"
+
+
+def _notes_key(venue: str, hour: datetime) -> str:
+    day, hh = day_and_hour(hour)
+    return f"quarantine/gaps/{plain_name('venue', venue)}/date={day}/hour={hh}.json"
