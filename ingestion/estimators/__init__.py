@@ -1,0 +1,1 @@
+"""Algorithms that SQL expresses badly, as pure functions from lake tables to lake tables."""
