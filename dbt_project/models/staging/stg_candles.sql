@@ -1,0 +1,44 @@
+{#- Bars as the venue drew them, labelled by their start. -#}
+
+with
+
+candles as (
+
+    select * from {{ source('lake', 'candles') }}
+
+),
+
+terms as (
+
+    select * from {{ ref('stg_instruments') }}
+
+),
+
+final as (
+
+    select
+        candles.venue,
+        candles.kind,
+        candles.symbol,
+        candles.utc_hour,
+        terms.underlying,
+        terms.quote_asset,
+        candles.interval_s,
+        candles.open_px,
+        candles.high_px,
+        candles.low_px,
+        candles.close_px,
+        candles.event_ts as bar_ts,
+        candles.captured_ts
+
+    from candles
+
+    inner join terms
+        on candles.venue = terms.venue
+        and candles.kind = terms.kind
+        and candles.symbol = terms.symbol
+        and candles.utc_hour = terms.utc_hour
+
+)
+
+select * from final

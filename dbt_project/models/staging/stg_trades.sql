@@ -1,0 +1,55 @@
+{#-
+    Trades that happened in the hour, once each, in base coin and dollars.
+    Polls overlap, so the gate keeps one row per trade id; a venue that gave single fills is not also counted by aggregates.
+-#}
+
+with
+
+trades as (
+
+    select
+        *,
+        min(cast(is_aggregate as integer)) over (partition by venue, kind, symbol, utc_hour) as finest
+
+    from {{ source('lake', 'trades') }}
+
+    where {{ hour_start('event_ts') }} = utc_hour
+
+),
+
+terms as (
+
+    select * from {{ ref('stg_instruments') }}
+
+),
+
+final as (
+
+    select
+        trades.venue,
+        trades.kind,
+        trades.symbol,
+        trades.utc_hour,
+        terms.underlying,
+        terms.quote_asset,
+        trades.trade_id,
+        trades.side,
+        trades.px as trade_px,
+        {{ base_qty('trades.qty', 'trades.px', 'terms') }} as trade_base,
+        {{ usd_qty('trades.qty', 'trades.px', 'terms') }} as trade_usd,
+        trades.event_ts,
+        trades.captured_ts
+
+    from trades
+
+    inner join terms
+        on trades.venue = terms.venue
+        and trades.kind = terms.kind
+        and trades.symbol = terms.symbol
+        and trades.utc_hour = terms.utc_hour
+
+    where cast(trades.is_aggregate as integer) = trades.finest
+
+)
+
+select * from final
