@@ -1,0 +1,1 @@
+"""When things run, in what order, and whether to go on; holds no formula of a metric."""
