@@ -1,0 +1,1 @@
+"""Assets, one file a zone: raw, lake, warehouse, published."""

@@ -1,0 +1,42 @@
+"""Raw: one asset a venue and dataset, captured in one step so that all venues are asked at once.
+
+A step of its own for every asset would cost seconds each; a venue that fails leaves a gap, not a failed hour.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from ingestion.venues import VENUES
+from orchestration.partitions import hours_of, utc_hour
+from orchestration.resources import BarographResource
+
+RAW_SPECS = [
+    dg.AssetSpec(
+        key=["raw", venue.name, dataset],
+        group_name="raw",
+        kinds={"python"},
+        skippable=True,
+        partitions_def=utc_hour,
+        description=f"Replies of {venue.name} about {dataset.replace('_', ' ')}, verbatim. {venue.docs_url}",
+    )
+    for venue in VENUES.values()
+    for dataset in venue.datasets
+]
+
+
+@dg.multi_asset(
+    name="capture",
+    specs=RAW_SPECS,
+    can_subset=True,
+    partitions_def=utc_hour,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="venues",
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL),
+)
+def raw(context: dg.AssetExecutionContext, barograph: BarographResource) -> Iterator[dg.MaterializeResult[None]]:
+    pipeline = barograph.open()
+    pairs = {(key.path[1], key.path[2]) for key in context.selected_asset_keys} & set(pipeline.pairs)
+    counts = pipeline.capture(hours_of(context), sorted(pairs))
+    for venue, dataset in sorted(counts):
+        yield dg.MaterializeResult(asset_key=["raw", venue, dataset], metadata={"replies": counts[venue, dataset]})

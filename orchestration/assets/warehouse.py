@@ -1,0 +1,125 @@
+"""Warehouse: the dbt models as assets, built on what is staged for the run's window."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+
+from ingestion.hours import HOUR
+from ingestion.venues import VENUES
+from orchestration.partitions import hours_of, utc_day, utc_hour
+from orchestration.pipeline import Pipeline
+from orchestration.resources import DBT_PROJECT, BarographResource
+from orchestration.tables import DAILY_TABLES, HOURLY_TABLES
+from orchestration.warehouse import STAGED, certify, only_writer, stage, withdraw
+
+DAILY = "mart_pressure_differentials_daily"
+LATENESS = timedelta(minutes=15)  # after midnight, before a day counts as closed
+
+
+class Translator(DagsterDbtTranslator):
+    """The asset key is the place: `facts/fct_basis`; a dbt source is the staged dataset."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey(["staged", dbt_resource_props["name"]])
+        return dg.AssetKey([dbt_resource_props["fqn"][1], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        return str(dbt_resource_props["fqn"][1])
+
+
+def _feeds(dataset: str) -> list[dg.AssetKey]:
+    """The lake assets whose rows stand in a staged dataset; coverage tells of all of them."""
+    told_by = {"implied_vols": "option_quotes"}.get(dataset, dataset)
+    return [
+        dg.AssetKey(["lake", venue.name, own])
+        for venue in VENUES.values()
+        for own in venue.lake_datasets
+        if told_by in {own, "coverage"}
+    ]
+
+
+@dg.multi_asset(
+    name="stage_lake",
+    specs=[
+        dg.AssetSpec(
+            key=["staged", dataset],
+            group_name="staged",
+            kinds={"duckdb"},
+            deps=_feeds(dataset),
+            partitions_def=utc_hour,
+            description=f"The window's {dataset.replace('_', ' ')} of all venues, where dbt's sources look.",
+        )
+        for dataset in STAGED
+    ],
+    partitions_def=utc_hour,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="warehouse",
+)
+def staged(context: dg.AssetExecutionContext, barograph: BarographResource) -> Iterator[dg.MaterializeResult[None]]:
+    pipeline = barograph.open()
+    with only_writer(pipeline.settings.warehouse_path):
+        counts = stage(pipeline.settings.warehouse_path, pipeline.lake, hours_of(context))
+    for dataset, count in counts.items():
+        yield dg.MaterializeResult(asset_key=["staged", dataset], metadata={"dagster/row_count": count})
+
+
+@dbt_assets(
+    manifest=DBT_PROJECT.manifest_path,
+    exclude=DAILY,
+    name="build_hours",
+    partitions_def=utc_hour,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    dagster_dbt_translator=Translator(),
+    pool="warehouse",
+)
+def hourly_models(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, barograph: BarographResource
+) -> Iterator[Any]:
+    pipeline = barograph.open()
+    path, hours = pipeline.settings.warehouse_path, hours_of(context)
+    with only_writer(path):
+        # Staged again: since the staging step another run may have staged its own window.
+        stage(path, pipeline.lake, hours)
+        withdraw(path, HOURLY_TABLES, hours)
+        yield from _build(context, dbt, pipeline, hours)
+        certify(path, HOURLY_TABLES, hours)
+
+
+@dbt_assets(
+    manifest=DBT_PROJECT.manifest_path,
+    select=DAILY,
+    name="build_days",
+    partitions_def=utc_day,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    dagster_dbt_translator=Translator(),
+    pool="warehouse",
+)
+def daily_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, barograph: BarographResource) -> Iterator[Any]:
+    pipeline = barograph.open()
+    path, hours = pipeline.settings.warehouse_path, hours_of(context)
+    with only_writer(path):
+        withdraw(path, DAILY_TABLES, hours)
+        yield from _build(context, dbt, pipeline, hours)
+        certify(path, DAILY_TABLES, hours)
+
+
+def _build(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: Pipeline, hours: Sequence[datetime]
+) -> Iterator[Any]:
+    window = {
+        "from_hour": f"{hours[0]:%Y-%m-%d %H:%M:%S}+00",
+        "to_hour": f"{hours[-1] + HOUR:%Y-%m-%d %H:%M:%S}+00",
+        "warehouse_path": str(pipeline.settings.warehouse_path),
+        "closed_before": f"{pipeline.now() - LATENESS:%Y-%m-%d %H:%M:%S}+00",
+    }
+    # Unit tests prove the code, not an hour; they run with the other tests of the code.
+    arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(window)]
+    yield from dbt.cli(arguments, context=context).stream()

@@ -1,0 +1,289 @@
+"""The command line: a thin door onto the same definitions that Dagster schedules."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ingestion.envelopes import Unreadable
+from ingestion.hours import HOUR, hour_of, hours_between, parse_instant
+from ingestion.storage import StorageError, Store
+from orchestration.candidates import Unpublishable
+from orchestration.partitions import contiguous
+from orchestration.publish import PublishError
+from orchestration.published import NothingPublished, QueryRefused, only_reading, open_published, query, rows_as_json
+from orchestration.settings import BadSetting, Settings, known_venues
+from orchestration.warehouse import WarehouseBusy
+
+EXPECTED = (
+    BadSetting,
+    NothingPublished,
+    OSError,
+    PublishError,
+    QueryRefused,
+    StorageError,
+    Unpublishable,
+    Unreadable,
+    ValueError,
+    WarehouseBusy,
+)
+DEMO_DAY = "2026-03-04"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="markdown",
+    help="A market-microstructure warehouse for crypto derivatives.",
+)
+out = Console(width=None if sys.stdout.isatty() else 200)
+err = Console(stderr=True)
+
+LakeUri = Annotated[
+    str | None,
+    typer.Option("--lake-uri", help="file:///path or s3://bucket/prefix. Default: .barograph/lake"),
+]
+WarehousePath = Annotated[
+    Path | None,
+    typer.Option("--warehouse-path", help="The private DuckDB file. Default: .barograph/warehouse.duckdb"),
+]
+From = Annotated[str | None, typer.Option("--from", help="First instant, UTC: 2024-01-14T20:00Z or 2024-01-14")]
+To = Annotated[str | None, typer.Option("--to", help="End, not included, UTC")]
+Venues = Annotated[list[str] | None, typer.Option("--venue", help="Only these venues; may be repeated")]
+
+
+def _settings(lake_uri: str | None, warehouse_path: Path | None = None, venues: list[str] | None = None) -> Settings:
+    settings = Settings.read()
+    return replace(
+        settings,
+        lake_uri=lake_uri or settings.lake_uri,
+        warehouse_path=(warehouse_path or settings.warehouse_path).absolute(),
+        venues=known_venues(tuple(venues)) if venues else settings.venues,
+    )
+
+
+def _span(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
+    first, last = (parse_instant(text) if text else None for text in (start, end))
+    if first and last and first >= last:
+        raise BadSetting(f"--from {start} --to {end}: empty span (expected --from before --to)")
+    return first, last
+
+
+def _whole_hours(start: str, end: str) -> tuple[datetime, datetime]:
+    first, last = _span(start, end)
+    if first is None or last is None:
+        raise BadSetting("expected both --from and --to")
+    return hour_of(first), hours_between(first, last)[-1] + HOUR
+
+
+@contextmanager
+def _working(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner with elapsed time; the callback says what goes on now."""
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(what)
+        yield lambda text: progress.update(task, description=text)
+
+
+@app.command(epilog="Example: `barograph demo --day 2026-03-04`")
+def demo(
+    day: Annotated[
+        str, typer.Option(help="The UTC day to end with; the day before is simulated for its history")
+    ] = DEMO_DAY,
+    lake_uri: LakeUri = None,
+    warehouse_path: WarehousePath = None,
+) -> None:
+    """Simulate two days on the built-in exchange, through every gate, to tables and pictures. No network."""
+    from orchestration.demo import simulate
+
+    settings = replace(_settings(lake_uri, warehouse_path), source="sandbox", base_url=None)
+    end = hour_of(parse_instant(day)).replace(hour=0) + timedelta(days=1)
+    with _working("starting") as say:
+        summary = simulate(settings, end - timedelta(days=2), end, say)
+    summary.show(out)
+
+
+@app.command(
+    epilog="Example: `barograph replay recordings/*.jsonl.zst --from 2024-01-14T20:00Z --to 2024-01-14T21:00Z`"
+)
+def replay(
+    paths: Annotated[list[Path], typer.Argument(help="Envelope files: .jsonl or .jsonl.zst")],
+    start: From = None,
+    end: To = None,
+    lake_uri: LakeUri = None,
+    warehouse_path: WarehousePath = None,
+    venue: Venues = None,
+) -> None:
+    """Take recorded replies through the whole pipeline, hour by hour as they were captured, and publish."""
+    from orchestration.pipeline import Pipeline
+    from orchestration.recordings import import_envelopes
+    from orchestration.running import run
+
+    settings = _settings(lake_uri, warehouse_path, venue)
+    first, last = _span(start, end)
+    pipeline = Pipeline(settings)
+    pipeline.claim("venues")
+    with _working("reading") as say:
+        imported = import_envelopes(paths, pipeline.raw, first, last, settings.venues)
+        for begin, finish in contiguous(imported.hours):
+            say(f"{begin:%Y-%m-%d %H:00} to {finish:%Y-%m-%d %H:00}")
+            run(settings, "rebuild", begin, finish)
+            run(settings, "daily", begin.replace(hour=0), finish)
+    table = Table("", "count", title="Replayed")
+    for name, count in sorted(imported.replies.items()):
+        table.add_row(f"{name} replies", str(count))
+    for reason, count in sorted(imported.left_out.items()):
+        table.add_row(f"left out, {reason}", str(count), style="dim")
+    out.print(table)
+    _show_coverage(settings, imported.hours)
+
+
+@app.command(epilog="Example: `barograph capture --venue deribit`")
+def capture(lake_uri: LakeUri = None, venue: Venues = None) -> None:
+    """Look at every venue once, now, and keep the replies in the raw zone of this hour."""
+    from orchestration.running import run
+
+    settings = _settings(lake_uri, None, venue)
+    hour = hour_of(datetime.now().astimezone())
+    with _working("asking"):
+        outcome = run(settings, "sweep", hour, hour + HOUR)
+    out.print(f"captured {outcome.materialized_count} datasets into {hour:%Y-%m-%dT%H:00Z}")
+
+
+@app.command("run", epilog="Example: `barograph run --from 2026-03-04T00:00Z --to 2026-03-05T00:00Z`")
+def run_span(
+    start: Annotated[str, typer.Option("--from", help="First instant, UTC")],
+    end: Annotated[str, typer.Option("--to", help="End, not included, UTC")],
+    lake_uri: LakeUri = None,
+    warehouse_path: WarehousePath = None,
+    venue: Venues = None,
+    is_rebuild: Annotated[bool, typer.Option("--rebuild", help="From the raw zone; ask no venue")] = False,
+) -> None:
+    """Take a span of hours from the venues to readers in one run; then the days that closed with it."""
+    from orchestration.running import run
+
+    settings = _settings(lake_uri, warehouse_path, venue)
+    first, last = _whole_hours(start, end)
+    with _working(f"{first:%Y-%m-%d %H:00} to {last:%Y-%m-%d %H:00}"):
+        run(settings, "rebuild" if is_rebuild else "hourly", first, last)
+        run(settings, "daily", first.replace(hour=0), last)
+    _show_coverage(settings, hours_between(first, last))
+
+
+@app.command(epilog="Example: `barograph publish --from 2026-03-04T00:00Z --to 2026-03-05T00:00Z`")
+def publish(
+    start: Annotated[str, typer.Option("--from", help="First instant, UTC")],
+    end: Annotated[str, typer.Option("--to", help="End, not included, UTC")],
+    lake_uri: LakeUri = None,
+    warehouse_path: WarehousePath = None,
+) -> None:
+    """Show readers what was built and passed its tests, and no more; the last good version stays if not."""
+    from orchestration.assets.published import show
+    from orchestration.pipeline import Pipeline
+    from orchestration.tables import HOURLY_TABLES
+
+    first, last = _whole_hours(start, end)
+    published = show(Pipeline(_settings(lake_uri, warehouse_path)), HOURLY_TABLES, hours_between(first, last))
+    out.print(f"version {published.version}: {sum(published.rows.values())} rows in {len(published.rows)} tables")
+
+
+@app.command(epilog='Example: `barograph sql "select * from mart_pressure_differentials_hourly limit 5"`')
+def sql(
+    statement: Annotated[str, typer.Argument(help="One SELECT over the published tables")],
+    form: Annotated[str, typer.Option("--format", help="table, json or csv")] = "table",
+    lake_uri: LakeUri = None,
+) -> None:
+    """Query what is published, read-only."""
+    if form not in {"table", "json", "csv"}:
+        raise BadSetting(f"--format {form!r}: unknown (expected table, json or csv)")
+    store = Store.open(_settings(lake_uri).lake_uri)
+    print_answer(store, statement, form)
+
+
+@app.command(epilog="Example: `barograph coverage --from 2026-03-04 --to 2026-03-05`")
+def coverage(start: From = None, end: To = None, lake_uri: LakeUri = None) -> None:
+    """What each published hour rests on, venue by venue: data, gaps and held datasets."""
+    first, last = _span(start, end)
+    settings = _settings(lake_uri)
+    _show_coverage(settings, hours_between(first, last) if first and last else None)
+
+
+@app.command(
+    epilog="Example: `barograph sandbox --port 8080`, then `BAROGRAPH_BASE_URL=http://127.0.0.1:8080 barograph capture`"
+)
+def sandbox(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    seed: int = 7,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="venue:/path:kind:share, e.g. deribit:/get_order_book:crossed:0.1"),
+    ] = None,
+) -> None:
+    """Serve the built-in exchange on 127.0.0.1 in the wire formats of all venues."""
+    from ingestion.sandbox.app import serve
+    from ingestion.sandbox.faults import Faults
+    from ingestion.sandbox.market import Market
+
+    serve(port, host="127.0.0.1", market=Market(seed=seed), faults=Faults.parse(fault or (), seed=seed))
+
+
+def main() -> None:
+    """Run the command line; what goes wrong is one clear line and a non-zero exit."""
+    from orchestration.running import RunFailed
+
+    try:
+        app()
+    except (*EXPECTED, RunFailed) as error:
+        err.print(f"[red]barograph:[/red] {' '.join(str(error).split())}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def print_answer(store: Store, statement: str, form: str) -> None:
+    """Print a query's rows in the asked form."""
+    if form == "json":
+        with open_published(store) as connection:
+            out.file.write(rows_as_json(connection.execute(only_reading(connection, statement))) + "\n")
+        return
+    answer = query(store, statement)
+    if form == "csv":
+        import csv
+
+        writer = csv.writer(out.file)
+        writer.writerow(answer.columns)
+        writer.writerows(answer.rows)
+        return
+    table = Table(*answer.columns)
+    for row in answer.rows:
+        table.add_row(*("" if value is None else _cell(value) for value in row))
+    out.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return str(value)
+
+
+def _show_coverage(settings: Settings, hours: list[datetime] | None) -> None:
+    span = (
+        f"where utc_hour between '{min(hours):%Y-%m-%d %H:00:00}+00' and '{max(hours):%Y-%m-%d %H:00:00}+00'"
+        if hours
+        else ""
+    )
+    statement = (
+        "select venue, count(*) filter (status = 'ok') as ok, count(*) filter (status = 'gap') as gap, "
+        "count(*) filter (status = 'held') as held, sum(rows_count)::bigint as rows, "
+        "sum(rejected_count)::bigint as rejected, sum(refused_count)::bigint as refused, "
+        "count(distinct utc_hour) as hours from fct_data_coverage"
+    )
+    print_answer(Store.open(settings.lake_uri), f"{statement} {span} group by venue order by venue", "table")

@@ -1,0 +1,39 @@
+"""How time is sliced: the UTC hour, and the UTC day for daily marts."""
+
+from datetime import datetime
+
+import dagster as dg
+
+from ingestion.hours import HOUR, hours_between
+
+FIRST_DAY = "2017-01-01"
+
+utc_hour = dg.HourlyPartitionsDefinition(start_date=f"{FIRST_DAY}-00:00", timezone="UTC")
+utc_day = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC")
+
+
+def key_of_hour(hour: datetime) -> str:
+    """The partition key of an hour: `2026-01-02-13:00`."""
+    return f"{hour:%Y-%m-%d-%H:00}"
+
+
+def key_of_day(day: datetime) -> str:
+    """The partition key of a day: `2026-01-02`."""
+    return f"{day:%Y-%m-%d}"
+
+
+def hours_of(context: dg.AssetExecutionContext) -> list[datetime]:
+    """The hours that this run is about, whether its partitions are hours or days."""
+    window = context.partition_time_window
+    return hours_between(window.start, window.end)
+
+
+def contiguous(hours: list[datetime]) -> list[tuple[datetime, datetime]]:
+    """Sorted hours as half-open spans without holes."""
+    spans: list[tuple[datetime, datetime]] = []
+    for hour in sorted(set(hours)):
+        if spans and spans[-1][1] == hour:
+            spans[-1] = (spans[-1][0], hour + HOUR)
+        else:
+            spans.append((hour, hour + HOUR))
+    return spans

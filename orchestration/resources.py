@@ -1,0 +1,67 @@
+"""What assets are given. Wiring only: the work is in `pipeline`, `warehouse` and `publish`."""
+
+import sys
+from pathlib import Path
+
+import dagster as dg
+from dagster_dbt import DbtCliResource, DbtProject
+
+from orchestration.pipeline import Pipeline
+from orchestration.settings import Settings
+
+DBT_PROJECT = DbtProject(
+    project_dir=Path(__file__).parents[1] / "dbt_project",
+    profiles_dir=Path(__file__).parents[1] / "dbt_project",
+)
+DBT_EXECUTABLE = str(Path(sys.executable).with_name("dbt"))  # of this environment, whatever PATH says
+
+
+class BarographResource(dg.ConfigurableResource[Pipeline]):
+    """One deployment: its lake, its warehouse and whom it asks."""
+
+    lake_uri: str
+    warehouse_path: str
+    source: str
+    base_url: str | None
+    venues: list[str]
+    underlyings: list[str]
+    sweep_minutes: int
+    capture_deadline_s: float
+    sandbox_seed: int
+    sandbox_faults: list[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> "BarographResource":
+        return cls(
+            lake_uri=settings.lake_uri,
+            warehouse_path=str(settings.warehouse_path),
+            source=settings.source,
+            base_url=settings.base_url,
+            venues=list(settings.venues),
+            underlyings=list(settings.underlyings),
+            sweep_minutes=settings.sweep_minutes,
+            capture_deadline_s=settings.capture_deadline_s,
+            sandbox_seed=settings.sandbox_seed,
+            sandbox_faults=list(settings.sandbox_faults),
+        )
+
+    def open(self) -> Pipeline:
+        return Pipeline(
+            Settings(
+                lake_uri=self.lake_uri,
+                warehouse_path=Path(self.warehouse_path),
+                source="sandbox" if self.source == "sandbox" else "live",
+                base_url=self.base_url,
+                venues=tuple(self.venues),
+                underlyings=tuple(self.underlyings),
+                sweep_minutes=self.sweep_minutes,
+                capture_deadline_s=self.capture_deadline_s,
+                sandbox_seed=self.sandbox_seed,
+                sandbox_faults=tuple(self.sandbox_faults),
+            )
+        )
+
+
+def dbt_resource() -> DbtCliResource:
+    """dbt on this project; the warehouse's path reaches it through the environment of each call."""
+    return DbtCliResource(project_dir=DBT_PROJECT, dbt_executable=DBT_EXECUTABLE)

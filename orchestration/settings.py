@@ -1,0 +1,81 @@
+"""Where things are and what is asked for, read from the environment once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+
+from ingestion.venues import VENUES
+
+Source = Literal["live", "sandbox"]
+
+SOURCES = ("live", "sandbox")
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be; the message names it, its value and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One deployment. `BAROGRAPH_*` environment variables, or the command line, fill it."""
+
+    lake_uri: str = field(default_factory=lambda: f"file://{Path.cwd() / '.barograph' / 'lake'}")
+    warehouse_path: Path = field(default_factory=lambda: Path.cwd() / ".barograph" / "warehouse.duckdb")
+    source: Source = "live"
+    base_url: str | None = None  # one server in the place of all venues: a proxy, or `barograph sandbox`
+    venues: tuple[str, ...] = tuple(VENUES)
+    underlyings: tuple[str, ...] = ("BTC", "ETH")
+    sweep_minutes: int = 5
+    capture_deadline_s: float = 120.0
+    sandbox_seed: int = 7
+    sandbox_faults: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Settings from the environment; raises `BadSetting`."""
+        env = os.environ if environment is None else environment
+        default = cls()
+        return cls(
+            lake_uri=env.get("BAROGRAPH_LAKE_URI") or default.lake_uri,
+            warehouse_path=Path(env.get("BAROGRAPH_WAREHOUSE_PATH") or default.warehouse_path).absolute(),
+            source=_source(env.get("BAROGRAPH_SOURCE") or default.source),
+            base_url=env.get("BAROGRAPH_BASE_URL") or None,
+            venues=known_venues(_listed(env.get("BAROGRAPH_VENUES")) or default.venues),
+            underlyings=tuple(a.upper() for a in _listed(env.get("BAROGRAPH_UNDERLYINGS"))) or default.underlyings,
+            sweep_minutes=_minutes(env.get("BAROGRAPH_SWEEP_MINUTES") or str(default.sweep_minutes)),
+            sandbox_seed=_whole("BAROGRAPH_SANDBOX_SEED", env.get("BAROGRAPH_SANDBOX_SEED") or "7"),
+            sandbox_faults=_listed(env.get("BAROGRAPH_SANDBOX_FAULTS")),
+        )
+
+
+def known_venues(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names themselves; raises `BadSetting` for one that no adapter knows."""
+    for name in names:
+        if name not in VENUES:
+            raise BadSetting(f"venue {name!r}: unknown (expected one of {', '.join(VENUES)})")
+    return names
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def _source(text: str) -> Source:
+    if text not in SOURCES:
+        raise BadSetting(f"BAROGRAPH_SOURCE {text!r}: unknown (expected {' or '.join(SOURCES)})")
+    return cast(Source, text)
+
+
+def _minutes(text: str) -> int:
+    minutes = _whole("BAROGRAPH_SWEEP_MINUTES", text)
+    if minutes < 1 or 60 % minutes:
+        raise BadSetting(f"BAROGRAPH_SWEEP_MINUTES {minutes}: expected a divisor of 60")
+    return minutes
+
+
+def _whole(name: str, text: str) -> int:
+    if not text.isdigit():
+        raise BadSetting(f"{name} {text!r}: expected a whole number")
+    return int(text)
