@@ -11,29 +11,25 @@ import dagster as dg
 from orchestration.assets.lake import LAKE_SPECS
 from orchestration.assets.raw import RAW_SPECS
 from orchestration.assets.warehouse import DAILY, staged
-from orchestration.partitions import key_of_day, key_of_hour, utc_day, utc_hour
+from orchestration.partitions import key_of_day, key_of_hour
 
 RAW = dg.AssetSelection.assets(*(spec.key for spec in RAW_SPECS))
 LAKE = dg.AssetSelection.assets(*(spec.key for spec in LAKE_SPECS))
 DAYS = dg.AssetSelection.assets(dg.AssetKey(["marts", DAILY]), dg.AssetKey(["published", DAILY]))
 HOURS = dg.AssetSelection.all() - RAW - LAKE - dg.AssetSelection.assets(*staged.keys) - DAYS
 
-sweep = dg.define_asset_job("sweep", RAW, partitions_def=utc_hour, description="Look at every venue once, now.")
+sweep = dg.define_asset_job("sweep", RAW, description="Look at every venue once, now.")
 hourly = dg.define_asset_job(
     "hourly",
     RAW | LAKE | dg.AssetSelection.assets(*staged.keys) | HOURS,
-    partitions_def=utc_hour,
     description="A closed hour, from the venues to readers.",
 )
 rebuild = dg.define_asset_job(
     "rebuild",
     LAKE | dg.AssetSelection.assets(*staged.keys) | HOURS,
-    partitions_def=utc_hour,
     description="Hours whose raw replies are already kept, from raw to readers.",
 )
-daily = dg.define_asset_job(
-    "daily", DAYS, partitions_def=utc_day, description="A closed day, from its hours to readers."
-)
+daily = dg.define_asset_job("daily", DAYS, description="A closed day, from its hours to readers.")
 JOBS = (sweep, hourly, rebuild, daily)
 
 

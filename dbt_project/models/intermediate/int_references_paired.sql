@@ -56,6 +56,31 @@ spot_series as (
 
 ),
 
+index_series as (
+
+    select
+        venue,
+        underlying,
+        quote_asset,
+        utc_hour,
+        captured_ts as index_seen_ts,
+        {{ value_at_min('symbol', 'symbol') }} as index_symbol,
+        {{ value_at_min('index_px', 'symbol') }} as venue_index_px
+
+    from {{ ref('stg_index_prices') }}
+
+    where {{ in_window('utc_hour') }}
+
+    group by venue, underlying, quote_asset, utc_hour, captured_ts
+
+),
+
+without_index as (
+
+    select * from quotes where index_px is null
+
+),
+
 candidates as (
 
     select
@@ -102,6 +127,25 @@ priced as (
 
     where quotes.index_px is not null
 
+    union all
+
+    -- Where the ticker tells no index, the venue's own index of the pair, in the contract's currency.
+    select
+        without_index.*,
+        without_index.venue as reference_venue,
+        index_series.index_symbol as reference_symbol,
+        without_index.quote_asset as reference_quote_asset,
+        'index' as reference_kind,
+        index_series.venue_index_px as reference_px,
+        index_series.index_seen_ts as reference_captured_ts
+
+    from without_index
+
+    {{ last_known_join(
+        'without_index', 'index_series', ['venue', 'underlying', 'quote_asset', 'utc_hour'],
+        'captured_ts', 'index_seen_ts'
+    ) }}
+
 ),
 
 rate_series as (
@@ -138,6 +182,7 @@ final as (
 
     where
         quote_rate is not null
+        and reference_px is not null
         and {{ epoch_s('captured_ts') }} - {{ epoch_s('reference_captured_ts') }} <= {{ var("max_leg_skew_s") }}
 
 )
