@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/hourly_run.py [--history-hours 24]
 
-An hour of the sandbox (12 sweeps, all venues) is run as a user runs it, in a fresh process, and then its parts again, one
-by one, in a warmed process. The difference is overhead. The same for one venue, and after a day of history: overhead
-should grow with neither.
+An hour of the sandbox (12 sweeps, all venues) is run as a user runs it, in a fresh process, and then its parts
+again, one by one, in a warmed process. The difference is overhead. The same for one venue, and after a day of history:
+overhead should grow with neither.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def _as_a_user(settings: Settings) -> None:
     program = (
         "from datetime import *; from pathlib import Path; from orchestration.running import run; "
         f"from orchestration.settings import Settings; run({_as_code(settings)}, 'hourly', "
-        f"datetime.fromisoformat('{HOUR.isoformat()}'), datetime.fromisoformat('{HOUR.isoformat()}') + timedelta(hours=1))"
+        f"(hour := datetime.fromisoformat('{HOUR.isoformat()}')), hour + timedelta(hours=1))"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)  # noqa: S603 (our own code)
 

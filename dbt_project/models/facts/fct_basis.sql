@@ -77,10 +77,12 @@ final as (
         {{ bps('derivative_px - reference_in_quote_px', 'reference_in_quote_px') }} as basis_bps,
         {{ bps('with_interest.mark_px - reference_in_quote_px', 'reference_in_quote_px') }} as mark_basis_bps,
         {{ days_between('with_interest.captured_ts', 'terms.expiry_ts') }} as days_to_expiry,
-        (derivative_px / reference_in_quote_px - 1) * 365.0
-        / {{ days_between('with_interest.captured_ts', 'terms.expiry_ts') }} as basis_simple_ann,
-        ln(derivative_px / reference_in_quote_px) * 365.0
-        / {{ days_between('with_interest.captured_ts', 'terms.expiry_ts') }} as basis_log_ann,
+        {{ per_year(
+            'derivative_px / reference_in_quote_px - 1', days_between('with_interest.captured_ts', 'terms.expiry_ts')
+        ) }} as basis_simple_ann,
+        {{ per_year(
+            'ln(derivative_px / reference_in_quote_px)', days_between('with_interest.captured_ts', 'terms.expiry_ts')
+        ) }} as basis_log_ann,
         case
             when interest_age_s <= {{ var("max_open_interest_age_s") }}
                 then coalesce(stated_interest_usd, stated_interest_base * derivative_px)

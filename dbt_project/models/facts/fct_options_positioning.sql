@@ -34,30 +34,33 @@ volumes as (
         venue,
         symbol,
         utc_hour,
-        captured_ts,
+        captured_ts as volume_captured_ts,
         max(volume_24h_base) as volume_24h_base
 
     from {{ ref('stg_option_quotes') }}
 
-    where {{ in_window('utc_hour') }}
+    where volume_24h_base is not null and {{ in_window('utc_hour') }}
 
     group by venue, symbol, utc_hour, captured_ts
 
 ),
 
+-- A venue may tell open interest and volume in two replies: the newest volume at or before the open interest.
 contracts as (
 
     select
         interest.*,
-        volumes.volume_24h_base
+        case
+            when {{ epoch_s('interest.captured_ts') }} - {{ epoch_s('volumes.volume_captured_ts') }}
+                <= {{ var("max_open_interest_age_s") }}
+                then volumes.volume_24h_base
+        end as volume_24h_base
 
     from interest
 
-    left join volumes
-        on interest.venue = volumes.venue
-        and interest.symbol = volumes.symbol
-        and interest.utc_hour = volumes.utc_hour
-        and interest.captured_ts = volumes.captured_ts
+    {{ last_known_join(
+        'interest', 'volumes', ['venue', 'symbol', 'utc_hour'], 'captured_ts', 'volume_captured_ts'
+    ) }}
 
 ),
 

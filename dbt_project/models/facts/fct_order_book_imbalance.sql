@@ -45,12 +45,12 @@ reaches as (
         *,
         {% for band in bands_bps -%}
         case
-            when is_measurable and {{ element('bid_px', 'bid_levels_count') }} <= mid_px * (1 - {{ band }} / 10000.0)
-                then {{ count_within('bid_px', '>=', 'mid_px * (1 - ' ~ band ~ ' / 10000.0)') }}
+            when is_measurable and {{ element('bid_px', 'bid_levels_count') }} <= {{ shifted('mid_px', -band) }}
+                then {{ count_within('bid_px', '>=', shifted('mid_px', -band)) }}
         end as bid_{{ band }}bps_count,
         case
-            when is_measurable and {{ element('ask_px', 'ask_levels_count') }} >= mid_px * (1 + {{ band }} / 10000.0)
-                then {{ count_within('ask_px', '<=', 'mid_px * (1 + ' ~ band ~ ' / 10000.0)') }}
+            when is_measurable and {{ element('ask_px', 'ask_levels_count') }} >= {{ shifted('mid_px', band) }}
+                then {{ count_within('ask_px', '<=', shifted('mid_px', band)) }}
         end as ask_{{ band }}bps_count{{ "," if not loop.last }}
         {% endfor %}
 
@@ -98,8 +98,8 @@ final as (
         {% for band in bands_bps -%}
         {{ imbalance('bid_' ~ band ~ 'bps_usd', 'ask_' ~ band ~ 'bps_usd') }} as depth_imbalance_{{ band }}bps_frac,
         {% endfor -%}
-        bid_10bps_usd as bid_depth_10bps_usd,
-        ask_10bps_usd as ask_depth_10bps_usd,
+        case when is_in_dollars then bid_10bps_usd end as bid_depth_10bps_usd,
+        case when is_in_dollars then ask_10bps_usd end as ask_depth_10bps_usd,
         -- The heavier side pushes the price to the other: a large bid lifts the weighted mid towards the ask.
         case
             when is_measurable

@@ -1,6 +1,6 @@
 {#-
     At-the-money-forward volatility of each expiry: the mark's implied vol at the two strikes around the expiry's own forward,
-    call and put averaged, linear in log-strike. Null where the forward is not bracketed.
+    call and put averaged, linear in log-strike. No row where the forward is not bracketed.
 -#}
 
 {%- set slice = "venue, underlying, utc_hour, captured_ts, expiry_ts" %}

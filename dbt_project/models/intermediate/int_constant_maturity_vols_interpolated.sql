@@ -8,7 +8,7 @@ atm as (
 
     select
         *,
-        years_to_expiry * 365.0 as days_to_expiry,
+        years_to_expiry * {{ days_per_year() }} as days_to_expiry,
         atm_iv_ann * atm_iv_ann * years_to_expiry as total_variance
 
     from {{ ref('int_atm_vols_interpolated') }}
@@ -59,7 +59,7 @@ final as (
                     (
                         near.total_variance + (far.total_variance - near.total_variance)
                         * (brackets.tenor_days - brackets.near_days) / (brackets.far_days - brackets.near_days)
-                    ) * 365.0 / brackets.tenor_days
+                    ) * {{ days_per_year() }} / brackets.tenor_days
                 )
         end as implied_vol_ann
 

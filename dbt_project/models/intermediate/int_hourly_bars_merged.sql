@@ -9,7 +9,7 @@ candles as (
     select * from {{ ref('stg_candles') }}
 
     where
-        interval_s = 3600
+        interval_s = {{ seconds_per_hour() }}
         and venue = '{{ var("realized_vol_venue") }}'
         and quote_asset = '{{ var("realized_vol_quote_asset") }}'
         and kind = 'spot'

@@ -98,11 +98,11 @@ final as (
         -- Scaled to the whole tenor, so that a missing bar does not read as calm.
         case
             when trailing_bars_count >= 0.95 * 24 * tenor_days
-                then sqrt(trailing_variance / trailing_bars_count * 24 * 365)
+                then sqrt(trailing_variance / trailing_bars_count * 24 * {{ days_per_year() }})
         end as realized_vol_trailing_ann,
         case
             when forward_bars_count >= 0.95 * 24 * tenor_days and last_known_ts = {{ plus_days('utc_hour', 'tenor_days') }}
-                then sqrt(forward_variance / forward_bars_count * 24 * 365)
+                then sqrt(forward_variance / forward_bars_count * 24 * {{ days_per_year() }})
         end as realized_vol_forward_ann
 
     from windows

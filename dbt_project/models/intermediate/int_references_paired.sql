@@ -1,6 +1,6 @@
 {#-
     Each derivative quote beside each price that it can be measured against: its venue's index, and every spot pair of the
-    reference venues, newest at or before the quote. A leg too old, or in a currency whose rate was not observed, gives no row.
+    reference venues, newest at or before the quote. A leg or rate too old, or a currency whose rate was not observed, gives no row.
 -#}
 
 with
@@ -165,7 +165,12 @@ converted as (
 
     select
         priced.*,
-        case when priced.quote_asset = priced.reference_quote_asset then 1.0 else rate_series.rate end as quote_rate
+        case
+            when priced.quote_asset = priced.reference_quote_asset then 1.0
+            when {{ epoch_s('priced.captured_ts') }} - {{ epoch_s('rate_series.rate_captured_ts') }}
+                <= {{ var("max_leg_skew_s") }}
+                then rate_series.rate
+        end as quote_rate
 
     from priced
 

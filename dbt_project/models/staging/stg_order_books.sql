@@ -27,13 +27,15 @@ final as (
         books.utc_hour,
         terms.underlying,
         terms.quote_asset,
+        -- The depth of an option quoted in coin compares side with side, but is not in dollars.
+        not (terms.kind = 'option' and terms.is_inverse) as is_in_dollars,
         books.bid_px,
         books.bid_qty,
         books.ask_px,
         books.ask_qty,
         case
             when terms.amount_unit = 'usd' then books.bid_qty
-            when terms.is_inverse and terms.amount_unit = 'contracts'
+            when terms.is_inverse and terms.kind <> 'option' and terms.amount_unit = 'contracts'
                 then {{ map_levels('books.bid_qty', 'books.bid_px', 'qty * terms.contract_size') }}
             when terms.amount_unit = 'contracts'
                 then {{ map_levels('books.bid_qty', 'books.bid_px', 'qty * terms.contract_size * px') }}
@@ -41,7 +43,7 @@ final as (
         end as bid_usd,
         case
             when terms.amount_unit = 'usd' then books.ask_qty
-            when terms.is_inverse and terms.amount_unit = 'contracts'
+            when terms.is_inverse and terms.kind <> 'option' and terms.amount_unit = 'contracts'
                 then {{ map_levels('books.ask_qty', 'books.ask_px', 'qty * terms.contract_size') }}
             when terms.amount_unit = 'contracts'
                 then {{ map_levels('books.ask_qty', 'books.ask_px', 'qty * terms.contract_size * px') }}

@@ -28,7 +28,7 @@ final as (
         tickers.last_px,
         tickers.mark_px,
         tickers.index_px,
-        tickers.funding_rate * 3600.0 / coalesce(tickers.funding_interval_s, terms.funding_interval_s)
+        tickers.funding_rate * {{ seconds_per_hour() }} / coalesce(tickers.funding_interval_s, terms.funding_interval_s)
             as funding_rate_per_hour,
         tickers.event_ts,
         tickers.captured_ts
