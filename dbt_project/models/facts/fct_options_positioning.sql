@@ -136,7 +136,7 @@ totals as (
 
     from contracts
 
-    group by venue, underlying, utc_hour, captured_ts {{ ", expiry_ts" if loop.first }}
+    group by venue, underlying, utc_hour, captured_ts{{ ", expiry_ts" if loop.first }}
 
     {{ "union all" if not loop.last }}
 
