@@ -66,9 +66,7 @@ _DECODER = msgspec.json.Decoder(Envelope)
 _ENCODER = msgspec.json.Encoder()
 
 
-def seal(
-    *, venue: str, host: str, path: str, query: str, status: int, captured_ts: datetime, body: bytes
-) -> Envelope:
+def seal(*, venue: str, host: str, path: str, query: str, status: int, captured_ts: datetime, body: bytes) -> Envelope:
     """Wrap a reply so that its bytes can be had back exactly."""
     raw, encoding = _embed(body)
     return Envelope(

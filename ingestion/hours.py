@@ -6,9 +6,7 @@ from datetime import UTC, datetime, timedelta
 HOUR = timedelta(hours=1)
 
 _EXPECTED = "expected a UTC instant such as 2024-01-14T20:00Z or a day such as 2024-01-14"
-_INSTANT = re.compile(
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}(\.\d{1,6})?)?)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII
-)
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}(\.\d{1,6})?)?)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
 
 
 def hour_of(at: datetime) -> datetime:

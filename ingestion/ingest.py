@@ -121,9 +121,7 @@ def ingest(
     return verdicts
 
 
-def _measure(
-    venue: Venue, hour: datetime, raw: RawZone, quarantine: Quarantine, wanted: Collection[str]
-) -> _Hour:
+def _measure(venue: Venue, hour: datetime, raw: RawZone, quarantine: Quarantine, wanted: Collection[str]) -> _Hour:
     keys = raw.objects(venue.name, hour)
     normalised = normalise(venue, hour, ((key, raw.read(key)) for key in keys))
     notes = quarantine.read_capture_gaps(venue.name, hour)

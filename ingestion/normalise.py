@@ -32,9 +32,7 @@ class NormalisedHour:
     objects: dict[str, frozenset[str]]  # by dataset: raw objects that are its own or gave it a row
 
 
-def normalise(
-    venue: Venue, hour: datetime, objects: Iterable[tuple[str, Iterable[Envelope]]]
-) -> NormalisedHour:
+def normalise(venue: Venue, hour: datetime, objects: Iterable[tuple[str, Iterable[Envelope]]]) -> NormalisedHour:
     """Read, gate and settle the hour's raw objects; their order does not matter.
 
     Instruments that the hour does not list but other rows name are completed from the venue's documented
@@ -141,9 +139,7 @@ def _start(envelope: Envelope) -> str:
     return bytes(envelope.body)[:4096].decode("utf-8", "replace")
 
 
-def _documented(
-    venue: Venue, hour: datetime, records: dict[str, list[Record]]
-) -> Iterator[Instrument | Quarantined]:
+def _documented(venue: Venue, hour: datetime, records: dict[str, list[Record]]) -> Iterator[Instrument | Quarantined]:
     """Terms by the venue's grammar for every instrument that rows name and the hour does not list."""
     listed = {(record.kind, record.symbol) for record in records.get("instruments", [])}
     first_seen: dict[tuple[Kind, str], datetime] = {}

@@ -25,8 +25,7 @@ MAX_NOTES = 20
 
 _TEXTS = ("venue", "dataset", "rule_id", "reason", "object_key", "row")
 QUARANTINE_SCHEMA = pa.schema(
-    [pa.field("utc_hour", INSTANT, nullable=False)]
-    + [pa.field(name, pa.string(), nullable=False) for name in _TEXTS]
+    [pa.field("utc_hour", INSTANT, nullable=False)] + [pa.field(name, pa.string(), nullable=False) for name in _TEXTS]
 )
 _NOTES = msgspec.json.Decoder(dict[str, list[str]])
 
@@ -64,9 +63,7 @@ class Quarantine:
         Distinct, because an hour that was normalised again after more had come holds the earlier ones too.
         """
         venues = [
-            name.removeprefix("venue=")
-            for name in self.store.folders("quarantine/")
-            if name.startswith("venue=")
+            name.removeprefix("venue=") for name in self.store.folders("quarantine/") if name.startswith("venue=")
         ]
         keys = [key for hour in hours for venue in venues for key in self.store.list(_folder(venue, hour))]
         tables = [QUARANTINE_SCHEMA.empty_table(), *(self._read(key) for key in keys)]
@@ -102,8 +99,7 @@ class Quarantine:
 
 def _table(venue: str, hour: datetime, entries: Sequence[Quarantined]) -> pa.Table:
     rows = sorted(
-        (e.dataset, e.rule, cut(e.reason, MAX_REASON_BYTES), e.object_key, cut(e.row, MAX_ROW_BYTES))
-        for e in entries
+        (e.dataset, e.rule, cut(e.reason, MAX_REASON_BYTES), e.object_key, cut(e.row, MAX_ROW_BYTES)) for e in entries
     )
     named = [dict(zip(_TEXTS, (venue, *row), strict=True)) | {"utc_hour": hour} for row in rows]
     return pa.Table.from_pylist(named, schema=QUARANTINE_SCHEMA)

@@ -3,10 +3,14 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ingestion.envelopes import Envelope, unpack
+
+if TYPE_CHECKING:
+    from orchestration.settings import Settings
 
 RECORDINGS = Path(
     os.environ.get("BAROGRAPH_RECORDINGS", Path(__file__).parents[2] / "shared" / "recordings")
@@ -30,3 +34,12 @@ def recorded(recordings: Path) -> Callable[[str], list[Envelope]]:
             return list(unpack(stream, name))
 
     return read
+
+
+@pytest.fixture(scope="session")
+def good_hour(tmp_path_factory: pytest.TempPathFactory) -> "Settings":
+    """A deployment with one published hour of all venues. Shared: copy it before you change it."""
+    # Loading the definitions takes seconds that other tests need not pay.
+    from tests.world import build_good_hour
+
+    return build_good_hour(tmp_path_factory.mktemp("good"))

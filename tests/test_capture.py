@@ -117,15 +117,11 @@ LISTED: dict[tuple[str, str], Answer] = {
 }
 
 
-def sweep(
-    transport: Scripted, *wanted: tuple[str, str], plan: Plan = PLAN, deadline_s: float = 30
-) -> Captured:
+def sweep(transport: Scripted, *wanted: tuple[str, str], plan: Plan = PLAN, deadline_s: float = 30) -> Captured:
     return asyncio.run(capture_sweep(transport, wanted, plan, deadline_s, VENUES))
 
 
-def archived(
-    transport: Scripted, *wanted: tuple[str, str], plan: Plan = PLAN, deadline_s: float = 30
-) -> Captured:
+def archived(transport: Scripted, *wanted: tuple[str, str], plan: Plan = PLAN, deadline_s: float = 30) -> Captured:
     return asyncio.run(capture_archived(transport, wanted, plan, deadline_s, VENUES))
 
 
@@ -149,9 +145,7 @@ class TestASweep:
             ("beta", "/books", "symbol=BTC-B", 7),
         ]
         assert captured.gaps == {}
-        assert set(captured.envelopes) == set(
-            every("order_books", "perp_tickers", "instruments", "spot_tickers")
-        )
+        assert set(captured.envelopes) == set(every("order_books", "perp_tickers", "instruments", "spot_tickers"))
         assert len(captured.envelopes["alpha", "perp_tickers"]) == 2
 
     def test_keeps_replies_in_the_order_they_were_asked_for(self) -> None:
@@ -181,9 +175,7 @@ class TestASweep:
         assert captured.gaps == {("beta", "instruments"): ["/instruments: status 500: oops"]}
 
     def test_a_venue_that_fails_is_a_gap_and_the_others_are_whole(self) -> None:
-        answers = {
-            ("beta", path): "banned until 2026" for path in ("/instruments", "/spot", "/tickers", "/marks")
-        }
+        answers = {("beta", path): "banned until 2026" for path in ("/instruments", "/spot", "/tickers", "/marks")}
         captured = sweep(
             Scripted({**LISTED, **answers}),
             *every("instruments", "spot_tickers", "perp_tickers", "order_books"),
@@ -198,9 +190,7 @@ class TestASweep:
         }
 
     def test_a_part_that_fails_leaves_what_came_and_says_what_did_not(self) -> None:
-        captured = sweep(
-            Scripted({("alpha", "/marks"): "status 502: bad gateway"}), ("alpha", "perp_tickers")
-        )
+        captured = sweep(Scripted({("alpha", "/marks"): "status 502: bad gateway"}), ("alpha", "perp_tickers"))
         assert [e.path for e in captured.envelopes["alpha", "perp_tickers"]] == ["/tickers"]
         assert captured.gaps == {("alpha", "perp_tickers"): ["/marks: status 502: bad gateway"]}
 
@@ -208,9 +198,7 @@ class TestASweep:
         listed = tuple(instrument("alpha", f"BTC-{n:02}") for n in range(40))
         plan = Plan(PLAN.underlyings, HOUR, HOUR, listed)
         captured = sweep(Scripted({("alpha", "/books"): "banned"}), ("alpha", "order_books"), plan=plan)
-        assert captured.gaps == {
-            ("alpha", "order_books"): ["/books?symbol=BTC-00: banned (and 39 more like it)"]
-        }
+        assert captured.gaps == {("alpha", "order_books"): ["/books?symbol=BTC-00: banned (and 39 more like it)"]}
 
     def test_a_listing_that_cannot_be_read_is_kept_and_named(self) -> None:
         captured = sweep(Scripted({("alpha", "/instruments"): b'{"code":1}'}), ("alpha", "instruments"))
@@ -220,9 +208,7 @@ class TestASweep:
         }
 
     def test_a_venue_that_hangs_is_a_gap_at_the_deadline_and_the_others_are_whole(self) -> None:
-        captured = sweep(
-            Scripted(LISTED, silent="beta"), *every("spot_tickers", "perp_tickers"), deadline_s=0.05
-        )
+        captured = sweep(Scripted(LISTED, silent="beta"), *every("spot_tickers", "perp_tickers"), deadline_s=0.05)
         assert captured.envelopes.keys() >= {("alpha", "spot_tickers")}
         assert captured.gaps["beta", "spot_tickers"] == ["/spot: deadline of 0.05 s passed"]
         assert set(captured.envelopes) | set(captured.gaps) == set(every("spot_tickers", "perp_tickers"))

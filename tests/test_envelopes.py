@@ -17,10 +17,7 @@ def sealed(body: bytes) -> Envelope:
     return seal(venue="okx", host="h", path="/p", query="a=1", status=200, captured_ts=AT, body=body)
 
 
-@given(
-    st.binary(max_size=200)
-    | st.sampled_from([b'{"a": 1.10}', b"[1,2]\n", b"<html>\r\n", b"", b"1e400", b"NaN"])
-)
+@given(st.binary(max_size=200) | st.sampled_from([b'{"a": 1.10}', b"[1,2]\n", b"<html>\r\n", b"", b"1e400", b"NaN"]))
 def test_a_reply_comes_back_byte_for_byte(body: bytes) -> None:
     [envelope] = unpack(io.BytesIO(pack([sealed(body)])), "one")
 

@@ -23,9 +23,7 @@ def profiled(dataset: str, *records: Record, **counts: int) -> HourProfile:
 
 
 def broken(dataset: str, *records: Record, **counts: int) -> list[str]:
-    return [
-        rule.rule for rule in broken_rules(dataset, [profiled(dataset, *records, **counts)]).get(HOUR, ())
-    ]
+    return [rule.rule for rule in broken_rules(dataset, [profiled(dataset, *records, **counts)]).get(HOUR, ())]
 
 
 class TestProfile:
@@ -142,9 +140,9 @@ def test_a_trebled_ticker_is_a_new_coin_but_a_trebled_book_is_a_slip() -> None:
 
     assert broken("perp_tickers", *seen("perp_tickers", mark_px=900.0)) == []
     assert broken("perp_tickers", *seen("perp_tickers", mark_px=1_001.0)) == ["max_px_ratio"]
-    assert broken(
-        "order_books", *seen("order_books", bid_px=(301.0,), bid_qty=(1.0,), ask_px=(), ask_qty=())
-    ) == ["max_px_ratio"]
+    assert broken("order_books", *seen("order_books", bid_px=(301.0,), bid_qty=(1.0,), ask_px=(), ask_qty=())) == [
+        "max_px_ratio"
+    ]
 
 
 def test_unknown_instruments_do_not_hold_the_known_ones() -> None:

@@ -36,9 +36,7 @@ def test_a_good_row_passes(dataset: str) -> None:
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
 @pytest.mark.parametrize(("dataset", "field", "_required"), SCALARS)
-def test_no_number_field_takes_what_is_no_finite_number(
-    dataset: str, field: str, _required: bool, value: Any
-) -> None:
+def test_no_number_field_takes_what_is_no_finite_number(dataset: str, field: str, _required: bool, value: Any) -> None:
     assert rule_of(record(dataset, **{field: value})) in {"finite", "type"}
 
 

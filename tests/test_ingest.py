@@ -126,9 +126,7 @@ class TestTheLastGoodFileStays:
         zone.ingest()
         good = zone.store.read(lake_key("order_books"))
         for second in range(1, 5):
-            zone.put(
-                "order_books", row("order_books", bid_px=[-1.0, 1.0, 1.0]), at=AT + timedelta(seconds=second)
-            )
+            zone.put("order_books", row("order_books", bid_px=[-1.0, 1.0, 1.0]), at=AT + timedelta(seconds=second))
         return good, zone.verdict("order_books")
 
     def test_a_held_hour_leaves_it_byte_for_byte(self, zone: Zone) -> None:
@@ -216,8 +214,7 @@ class TestAgain:
                 px = dice.choice([1.0, 9.0, -1.0])
                 at = hour + timedelta(minutes=1)
                 trades = [
-                    row("trades", trade_id=str(n), px=p, event_ts=at.isoformat())
-                    for n, p in enumerate((1.0, px))
+                    row("trades", trade_id=str(n), px=p, event_ts=at.isoformat()) for n, p in enumerate((1.0, px))
                 ]
                 zone.put("trades", *trades, hour=hour)
         told = together.ingest(hours=hours)

@@ -68,10 +68,7 @@ def test_crossed_books_are_kept_as_they_came(zone: Zone) -> None:
     crossed = {"bid_px": [101.5, 101.0, 99.0]}
     zone.put(
         "order_books",
-        *(
-            row("order_books", symbol=s, **(crossed if s in injected else {}))
-            for s in map("S{}".format, range(2_000))
-        ),
+        *(row("order_books", symbol=s, **(crossed if s in injected else {})) for s in map("S{}".format, range(2_000))),
     )
     verdict = zone.verdict("order_books")
     rows = zone.rows("order_books")
@@ -118,9 +115,7 @@ DRIFTS: dict[str, Callable[[dict[str, Any]], None]] = {
 }
 
 
-def test_two_hundred_drifted_replies_publish_nothing(
-    zone: Zone, recorded: Callable[[str], list[Envelope]]
-) -> None:
+def test_two_hundred_drifted_replies_publish_nothing(zone: Zone, recorded: Callable[[str], list[Envelope]]) -> None:
     """Real Binance books, each with one field missing, renamed or retyped: none enters, each is told."""
     hour = datetime(2024, 8, 8, 23, tzinfo=UTC)
     dice = random.Random(23)

@@ -145,9 +145,7 @@ class TestATable:
             to_table(Trade, HOUR, [trade(1), trade(2, px=number)])
         with pytest.raises(ValueError, match=r"^order_books\.bid_px: "):
             to_table(OrderBook, HOUR, [book(2.0, number)])
-        rate = FundingRate(
-            venue="okx", symbol="B", kind="perp", captured_ts=HOUR, funding_rate=0.0, mark_px=number
-        )
+        rate = FundingRate(venue="okx", symbol="B", kind="perp", captured_ts=HOUR, funding_rate=0.0, mark_px=number)
         with pytest.raises(ValueError, match=r"^funding_rates\.mark_px: "):
             to_table(FundingRate, HOUR, [rate])
 

@@ -57,9 +57,7 @@ class TestAHostilePayloadCostsNoMoreThanItself:
         ],
     )
     def test_a_body_that_trips_the_parser_costs_the_reply(self, body: bytes) -> None:
-        hour = normalised(
-            (key("trades"), [reply("trades", body=body), reply("trades", row("trades", trade_id="2"))])
-        )
+        hour = normalised((key("trades"), [reply("trades", body=body), reply("trades", row("trades", trade_id="2"))]))
 
         assert rules(hour) == ["parser"]
         assert hour.rejects[0].object_key == key("trades")
@@ -103,9 +101,7 @@ class TestAHostilePayloadCostsNoMoreThanItself:
         foreign = msgspec.structs.replace(reply("trades", row("trades")), venue="other")
 
         assert rules(normalised((key("trades"), [foreign]))) == ["venue"]
-        assert rules(normalised((key("trades"), [reply("trades", row("trades", venue="other"))]))) == [
-            "venue"
-        ]
+        assert rules(normalised((key("trades"), [reply("trades", row("trades", venue="other"))]))) == ["venue"]
 
     def test_a_quarantined_row_shows_the_number_that_broke_it(self) -> None:
         hour = normalised((key("trades"), [reply("trades", row("trades", px=float("nan")))]))
@@ -140,9 +136,7 @@ class TestDuplicates:
         )
 
         assert [trade.px for trade in hour.records["trades"] if isinstance(trade, Trade)] == [100.0]
-        assert [(r.rule, r.object_key) for r in hour.rejects] == [
-            ("conflicting_duplicate", key("trades", "b"))
-        ]
+        assert [(r.rule, r.object_key) for r in hour.rejects] == [("conflicting_duplicate", key("trades", "b"))]
 
     def test_an_aggregate_does_not_stand_for_a_trade_of_the_same_id(self) -> None:
         hour = normalised((key("trades"), [reply("trades", row("trades"), row("trades", is_aggregate=True))]))
@@ -189,9 +183,7 @@ class TestDuplicates:
             dice.shuffle(mess)
             cuts = sorted(dice.sample(range(len(mess)), 9))
             pages = [mess[a:b] for a, b in zip([0, *cuts], [*cuts, len(mess)], strict=True)]
-            hour = normalised(
-                *((key("trades", str(n)), [reply("trades", *page)]) for n, page in enumerate(pages))
-            )
+            hour = normalised(*((key("trades", str(n)), [reply("trades", *page)]) for n, page in enumerate(pages)))
             assert hour.rejects == []
             outcomes.append(hour.records["trades"])
             assert {t.trade_id: t.px for t in hour.records["trades"] if isinstance(t, Trade)} == oracle
@@ -247,22 +239,16 @@ class TestInstruments:
         hour = normalised((key("trades"), [reply("trades", row("trades", symbol="MYSTERY"))]))
 
         assert len(hour.records["trades"]) == 1
-        assert [(r.rule, r.dataset, r.scope) for r in hour.rejects] == [
-            ("unknown_symbol", "instruments", "terms")
-        ]
+        assert [(r.rule, r.dataset, r.scope) for r in hour.rejects] == [("unknown_symbol", "instruments", "terms")]
 
     def test_an_index_is_no_instrument(self) -> None:
-        hour = normalised(
-            (key("index_prices"), [reply("index_prices", row("index_prices", symbol="btc_usd"))])
-        )
+        hour = normalised((key("index_prices"), [reply("index_prices", row("index_prices", symbol="btc_usd"))]))
 
         assert "instruments" not in hour.records
         assert hour.rejects == []
 
 
-def recorded_hour(
-    recorded: Callable[[str], list[Envelope]], name: str, venue: str, hour: datetime
-) -> NormalisedHour:
+def recorded_hour(recorded: Callable[[str], list[Envelope]], name: str, venue: str, hour: datetime) -> NormalisedHour:
     envelopes = [
         envelope
         for envelope in recorded(name)

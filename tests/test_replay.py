@@ -16,9 +16,7 @@ from tests.venue_server import ASKED, NOW, asked, venue
 
 
 def recorded(path: str, query: str, body: bytes, at: datetime | None, status: int = 200) -> Envelope:
-    envelope = seal(
-        venue="okx", host="h", path=path, query=query, status=status, captured_ts=at or NOW, body=body
-    )
+    envelope = seal(venue="okx", host="h", path=path, query=query, status=status, captured_ts=at or NOW, body=body)
     return envelope if at else Envelope(venue="okx", path=path, query=query, status=200, body=envelope.body)
 
 
@@ -26,9 +24,7 @@ class TestAReplay:
     def test_gives_the_newest_reply_not_after_its_clock(self) -> None:
         clock = VirtualClock(NOW)
         minutes = [0, 10, 20]
-        replies = [
-            recorded("/depth", "symbol=BTC&limit=5", b"%d" % m, NOW + timedelta(minutes=m)) for m in minutes
-        ]
+        replies = [recorded("/depth", "symbol=BTC&limit=5", b"%d" % m, NOW + timedelta(minutes=m)) for m in minutes]
         transport = ReplayTransport(replies[::-1], clock)
 
         for minute, body in [(0, b"0"), (9, b"0"), (10, b"10"), (15, b"10"), (500, b"20")]:

@@ -133,9 +133,7 @@ class TestADisk:
             assert opened.uri("a/b") == f"{tmp_path}/my lake/a/b"
             assert not opened.is_s3
 
-    @pytest.mark.parametrize(
-        "uri", ["", "gs://b/x", "http://x", "file://host/x", "file://x", "s3://", "s3:///x"]
-    )
+    @pytest.mark.parametrize("uri", ["", "gs://b/x", "http://x", "file://host/x", "file://x", "s3://", "s3:///x"])
     def test_another_kind_of_address_is_refused(self, uri: str) -> None:
         with pytest.raises(StorageError, match="expected"):
             Store.open(uri)
@@ -201,9 +199,7 @@ class TestABucket:
         assert Store.open("s3://b").uri("a/b") == "s3://b/a/b"
         assert Store.open("s3://b").is_s3
 
-    def test_a_missing_bucket_is_named(
-        self, s3_store_env: S3StoreEnv, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_missing_bucket_is_named(self, s3_store_env: S3StoreEnv, monkeypatch: pytest.MonkeyPatch) -> None:
         s3_store(s3_store_env, monkeypatch)
         store = Store.open("s3://no-such-bucket/lake")
         asks: tuple[Callable[[], object], ...] = (

@@ -127,9 +127,7 @@ class TestAFailure:
         ],
         ids=repr,
     )
-    def test_that_may_pass_is_retried_after_growing_jittered_waits(
-        self, failure: httpx.Response | Exception
-    ) -> None:
+    def test_that_may_pass_is_retried_after_growing_jittered_waits(self, failure: httpx.Response | Exception) -> None:
         handler, heard = answers(failure, failure, says(200, b"[]"))
         seconds = Seconds()
         assert asked(live(handler, seconds)).reply_bytes == b"[]"

@@ -98,9 +98,7 @@ def outcomes(venue: Venue, recordings: object) -> list[Outcome]:
         if not path.exists():
             pytest.skip(f"no recorded replies of {venue.name}")
         with path.open("rb") as stream:
-            _OUTCOMES[venue.name] = [
-                outcome_of(venue, reply_in(envelope)) for envelope in unpack(stream, path.name)
-            ]
+            _OUTCOMES[venue.name] = [outcome_of(venue, reply_in(envelope)) for envelope in unpack(stream, path.name)]
     return _OUTCOMES[venue.name]
 
 

@@ -46,9 +46,7 @@ def answer(venue: Venue, path: str, query: str, body: object) -> list[Record | R
 
 def replies(recorded: Recorded, venue: Venue, name: str = "http/{}.jsonl.zst") -> list[Reply]:
     envelopes = recorded(name.format(venue.name))
-    return [
-        Reply.read(e.path, e.query, e.reply_bytes, e.at or NOW) for e in envelopes if e.venue == venue.name
-    ]
+    return [Reply.read(e.path, e.query, e.reply_bytes, e.at or NOW) for e in envelopes if e.venue == venue.name]
 
 
 def reply(recorded: Recorded, venue: Venue, path: str, nth: int = 0, **query: str) -> Reply:
@@ -262,9 +260,7 @@ def test_marks_of_dated_futures_carry_no_funding(recorded: Recorded) -> None:
 
 def test_an_empty_funding_rate_of_a_perpetual_is_rejected() -> None:
     mark = {"symbol": "BTCUSD_PERP", "markPrice": "1", "indexPrice": "1", "time": 1_687_244_113_000}
-    [row] = answer(
-        BINANCE_COINM, "/dapi/v1/premiumIndex", "", [{**mark, "lastFundingRate": "", "nextFundingTime": 0}]
-    )
+    [row] = answer(BINANCE_COINM, "/dapi/v1/premiumIndex", "", [{**mark, "lastFundingRate": "", "nextFundingTime": 0}])
 
     assert isinstance(row, Reject)
     assert row.rule == "funding"
@@ -291,9 +287,7 @@ def test_sizes_and_terms_give_the_amounts_that_the_venue_states(recorded: Record
         for trade, raw in zip(only(Trade, venue.parse(one)), json.loads(one.body), strict=True):
             terms = venue.terms(trade.symbol, trade.kind, trade.captured_ts)
             if terms.is_inverse:
-                assert trade.qty * terms.contract_size / trade.px == pytest.approx(
-                    float(raw["baseQty"]), abs=1e-8
-                )
+                assert trade.qty * terms.contract_size / trade.px == pytest.approx(float(raw["baseQty"]), abs=1e-8)
             else:
                 notional = trade.qty * terms.contract_size * trade.px
                 assert notional == pytest.approx(float(raw["quoteQty"]), abs=0.01)

@@ -134,9 +134,7 @@ def test_unknown_fields_are_tolerated() -> None:
 
 
 def plan(hours: float = 1, listed: tuple[Instrument, ...] = ()) -> Plan:
-    return Plan(
-        ("BTC", "ETH"), at("2024-11-01T04:00"), at("2024-11-01T04:00") + timedelta(hours=hours), listed
-    )
+    return Plan(("BTC", "ETH"), at("2024-11-01T04:00"), at("2024-11-01T04:00") + timedelta(hours=hours), listed)
 
 
 def asked(venue: Venue, dataset: str, wanted: Plan) -> list[str]:

@@ -262,9 +262,7 @@ class TestDocumentedExamples:
         }
 
         def read(category: str) -> Any:
-            [book_read] = BYBIT.parse(
-                reply("orderbook", f"category={category}&symbol=BTCUSDT&limit=200", book)
-            )
+            [book_read] = BYBIT.parse(reply("orderbook", f"category={category}&symbol=BTCUSDT&limit=200", book))
             return book_read
 
         assert read("spot").kind == "spot"

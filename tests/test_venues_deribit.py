@@ -389,9 +389,7 @@ class TestHostileReplies:
 
         assert caught.value.rule == "venue_error"
 
-    @pytest.mark.parametrize(
-        "method", ["getsummary", "getorderbook", "getlasttrades", "get_index", "get_currencies"]
-    )
+    @pytest.mark.parametrize("method", ["getsummary", "getorderbook", "getlasttrades", "get_index", "get_currencies"])
     def test_a_retired_path_is_refused_with_its_reason(self, method: str) -> None:
         with pytest.raises(Refused) as caught:
             ask(method, "", b"{}")

@@ -120,9 +120,7 @@ class TestOkxsTerms:
 
         assert caught.value.rule == "unknown_terms"
 
-    @pytest.mark.parametrize(
-        "symbol", ["BTC", "BTC-USDT-PERP", "BTC-USD-20240329", "BTC-USD-241329", "btc-usdt", ""]
-    )
+    @pytest.mark.parametrize("symbol", ["BTC", "BTC-USDT-PERP", "BTC-USD-20240329", "BTC-USD-241329", "btc-usdt", ""])
     def test_are_refused_for_names_outside_the_grammar(self, symbol: str) -> None:
         with pytest.raises(Refused) as caught:
             okx_names.terms(symbol, "spot", NOW)
@@ -146,9 +144,7 @@ class TestBybitsNames:
             ("XRP-29MAR24-0.5-P-USDT", "option", "XRP", "USDT", "USDT", False),
         ],
     )
-    def test_of_derivatives(
-        self, symbol: str, kind: str, base: str, quote: str, settle: str, is_inverse: bool
-    ) -> None:
+    def test_of_derivatives(self, symbol: str, kind: str, base: str, quote: str, settle: str, is_inverse: bool) -> None:
         name = bybit_names.read_name(symbol)
 
         assert (name.kind, name.base_asset, name.quote_asset, name.settle_asset) == (
@@ -185,9 +181,7 @@ class TestBybitsNames:
 
         assert (name.kind, name.base_asset, name.quote_asset, name.is_inverse) == ("spot", base, quote, False)
 
-    @pytest.mark.parametrize(
-        "symbol", ["", "USDT", "BTC", "BTC-29XYZ24", "BTCUSDK24", "BTC-31FEB24", "btcusdt"]
-    )
+    @pytest.mark.parametrize("symbol", ["", "USDT", "BTC", "BTC-29XYZ24", "BTCUSDK24", "BTC-31FEB24", "btcusdt"])
     def test_outside_the_grammar_are_refused(self, symbol: str) -> None:
         with pytest.raises(Refused) as caught:
             bybit_names.read_name(symbol)

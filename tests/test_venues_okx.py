@@ -72,9 +72,7 @@ class TestRealReplies:
         assert futures["TRX-USDT-220930"].contract_size == 1_000.0
 
     def test_an_option_is_settled_in_coin_though_its_type_is_blank(self, read: Any) -> None:
-        option = by_symbol(read("public/instruments", "instType=OPTION&uly=BTC-USD"))[
-            "BTC-USD-220514-22000-C"
-        ]
+        option = by_symbol(read("public/instruments", "instType=OPTION&uly=BTC-USD"))["BTC-USD-220514-22000-C"]
 
         assert option == Instrument(
             venue="okx",

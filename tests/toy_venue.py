@@ -53,8 +53,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "funding_rates": PERP | {"funding_rate": 0.0001, "funding_interval_s": 28800, "mark_px": 100.0},
     "open_interest": PERP | {"open_interest_qty": 1000.0, "open_interest_base": 10.0},
-    "candles": PERP
-    | {"interval_s": 3600, "open_px": 100.0, "high_px": 102.0, "low_px": 99.0, "close_px": 101.0},
+    "candles": PERP | {"interval_s": 3600, "open_px": 100.0, "high_px": 102.0, "low_px": 99.0, "close_px": 101.0},
     "index_prices": {
         "symbol": "BTC-USD",
         "kind": "spot",

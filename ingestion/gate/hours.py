@@ -38,9 +38,7 @@ RULES = (
     HourRule("duplicate_count", 0, "two rows stand where the grain promises one"),
     HourRule("outside_hour_count", 0, "rows were captured in another hour than this partition"),
     HourRule("future_event_count", 0, "events lie over a minute after their capture: a clock is wrong"),
-    HourRule(
-        "crossed_frac", 0.5, "most books are crossed: the sides are swapped", frozenset({"order_books"})
-    ),
+    HourRule("crossed_frac", 0.5, "most books are crossed: the sides are swapped", frozenset({"order_books"})),
     HourRule("null_frac", 0.5, "most rows say nothing: a field was renamed", QUOTED),
     HourRule(
         "max_px_ratio",

@@ -37,9 +37,7 @@ MAX_SKEW = timedelta(seconds=60)
 MAX_SNAPSHOT_AGE = timedelta(hours=24)
 MAX_TIME_TO_EXPIRY = timedelta(days=3650)  # the longest future or option ever listed ran under three years
 
-SNAPSHOTS = frozenset(
-    {OrderBook, SpotTicker, FutureTicker, PerpTicker, OptionQuote, OpenInterest, IndexPrice}
-)
+SNAPSHOTS = frozenset({OrderBook, SpotTicker, FutureTicker, PerpTicker, OptionQuote, OpenInterest, IndexPrice})
 EVENTS = frozenset({Trade, FundingRate, Candle})  # what happened at an instant, and means nothing without it
 KINDS: dict[type[Record], frozenset[str]] = {
     SpotTicker: frozenset({"spot"}),
@@ -103,9 +101,7 @@ def _numbers_of(record: type[Record]) -> tuple[_Number, ...]:
 
 
 def _texts_of(record: type[Record]) -> tuple[str, ...]:
-    return tuple(
-        field.name for field in msgspec.structs.fields(record) if field.type is str and field.name != "venue"
-    )
+    return tuple(field.name for field in msgspec.structs.fields(record) if field.type is str and field.name != "venue")
 
 
 _NUMBERS = {record: _numbers_of(record) for record in DATASETS.values() if record is not OrderBook}

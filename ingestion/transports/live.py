@@ -167,9 +167,7 @@ class LiveTransport:
         except (TooLarge, UnknownEncoding, Damaged) as error:
             return str(error).encode()  # stands in for the venue's message, which is all it is read for
 
-    def _refuse_unless_json(
-        self, venue: Venue, request: Request, response: httpx.Response, body: bytes
-    ) -> None:
+    def _refuse_unless_json(self, venue: Venue, request: Request, response: httpx.Response, body: bytes) -> None:
         status = response.status_code
         message = _line(body[:1000].decode(errors="replace"))
         if status == 429 or status >= 500:

@@ -22,9 +22,7 @@ class SandboxTransport(LiveTransport):
         super().__init__(app=app, clock=clock)
 
 
-def sandbox_transport(
-    at: datetime, market: Market | None = None, faults: Faults | None = None
-) -> SandboxTransport:
+def sandbox_transport(at: datetime, market: Market | None = None, faults: Faults | None = None) -> SandboxTransport:
     """A simulated exchange as of `at`; `market` and `faults` are those of `sandbox.app.create_app`."""
     # Only who asks for the simulation loads it.
     from ingestion.sandbox.app import create_app

@@ -9,6 +9,5 @@ from ingestion.venues.deribit import DERIBIT
 from ingestion.venues.okx import OKX
 
 VENUES: dict[str, Venue] = {
-    venue.name: venue
-    for venue in (BINANCE_SPOT, BINANCE_USDM, BINANCE_COINM, DERIBIT, OKX, BYBIT)
+    venue.name: venue for venue in (BINANCE_SPOT, BINANCE_USDM, BINANCE_COINM, DERIBIT, OKX, BYBIT)
 }

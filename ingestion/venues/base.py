@@ -76,9 +76,7 @@ class Plan:
 
     def symbols(self, *kinds: Kind) -> list[str]:
         """Listed symbols of these kinds on the wanted underlyings, sorted."""
-        return sorted(
-            {i.symbol for i in self.listed if i.kind in kinds and i.base_asset in self.underlyings}
-        )
+        return sorted({i.symbol for i in self.listed if i.kind in kinds and i.base_asset in self.underlyings})
 
 
 Parse = Callable[[Reply], Iterator[Record | Reject]]

@@ -66,9 +66,7 @@ def terms(symbol: str, kind: Kind, at: datetime) -> Instrument:
     """A contract by its name: base, quote, and the delivery date of a dated future."""
     match = _SYMBOL.fullmatch(symbol)
     if match is None or kind != kind_of(symbol):
-        raise Refused(
-            "unknown_symbol", f"{MARKET.venue} {kind} {symbol}: expected BTCUSDT or future BTCUSDT_240329"
-        )
+        raise Refused("unknown_symbol", f"{MARKET.venue} {kind} {symbol}: expected BTCUSDT or future BTCUSDT_240329")
     base, quote, _ = match.groups()
     return Instrument(
         venue=MARKET.venue,

@@ -33,9 +33,7 @@ def _tickers(category: str) -> Callable[[Plan], Sequence[Request]]:
 
 
 def _option_tickers(plan: Plan) -> Sequence[Request]:
-    return [
-        Request(MARKET + "tickers", (("category", "option"), ("baseCoin", base))) for base in plan.underlyings
-    ]
+    return [Request(MARKET + "tickers", (("category", "option"), ("baseCoin", base))) for base in plan.underlyings]
 
 
 def _asked(plan: Plan) -> list[tuple[str, str]]:

@@ -135,9 +135,7 @@ def _option(row: _Option, reply: Reply, event_ts: datetime | None) -> Instrument
     agree(row.symbol, "base", name.base_asset, row.base_coin)
     agree(row.symbol, "settlement", name.settle_asset, row.settle_coin)
     agree(row.symbol, "expiry", name.expiry_ts, instant(row.delivery_time))
-    return _listed(
-        name, row.symbol, reply, event_ts, row.price_filter.tick_size, row.lot_size_filter.qty_step
-    )
+    return _listed(name, row.symbol, reply, event_ts, row.price_filter.tick_size, row.lot_size_filter.qty_step)
 
 
 def next_instruments(request: Request, reply: Reply) -> Request | None:

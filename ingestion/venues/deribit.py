@@ -25,9 +25,7 @@ TRADES_A_PAGE = 1_000
 
 def _a_currency(method: str, **more: str) -> Callable[[Plan], Sequence[Request]]:
     def requests(plan: Plan) -> list[Request]:
-        return [
-            Request(PUBLIC + method, (("currency", currency), *more.items())) for currency in plan.underlyings
-        ]
+        return [Request(PUBLIC + method, (("currency", currency), *more.items())) for currency in plan.underlyings]
 
     return requests
 
@@ -111,8 +109,7 @@ DERIBIT = Venue(
     weight_per_minute=1_200,
     retired={
         PUBLIC + "(getlasttrades|getorderbook|getsummary)": _V1,
-        PUBLIC
-        + "get_index": "deprecated by Deribit for get_index_price; its reply names no index and no time",
+        PUBLIC + "get_index": "deprecated by Deribit for get_index_price; its reply names no index and no time",
         PUBLIC + "get_currencies": "a list of currencies and withdrawal fees, which is none of our datasets",
     },
     told_within=("open_interest",),

@@ -30,9 +30,7 @@ def read_name(symbol: str) -> Name:
         return Name("spot", spot["base"], spot["quote"], spot["quote"])
     found = _NAME.fullmatch(symbol)
     if found is None or not (found["perpetual"] or found["day"]):
-        raise Refused(
-            "unknown_symbol", f"{symbol}: no perpetual, future, option or spot pair of Deribit's grammar"
-        )
+        raise Refused("unknown_symbol", f"{symbol}: no perpetual, future, option or spot pair of Deribit's grammar")
     base, linear_quote = found["base"], found["quote"]
     quote, settle = (linear_quote, linear_quote) if linear_quote else ("USD", base)
     is_inverse = linear_quote is None
@@ -76,7 +74,5 @@ def _documented_size(symbol: str, name: Name) -> float:
         return 1.0
     sizes = INVERSE_FUTURE_SIZE if name.is_inverse else LINEAR_OPTION_SIZE if name.kind == "option" else {}
     if name.base_asset not in sizes:
-        raise Refused(
-            "unknown_terms", f"{symbol}: contract size not documented here, only in an instrument list"
-        )
+        raise Refused("unknown_terms", f"{symbol}: contract size not documented here, only in an instrument list")
     return sizes[name.base_asset]

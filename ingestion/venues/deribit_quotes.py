@@ -65,9 +65,7 @@ def parse_book_summaries(reply: Reply) -> Iterator[Record | Reject]:
             "volume_24h_base": row.volume,
             "volume_24h_quote": _volume_quote(name, row.volume_notional, row.volume_usd),
         }
-        ticker = _ticker(
-            seen, name, quotes, row.mark_price, row.estimated_delivery_price, row.current_funding
-        )
+        ticker = _ticker(seen, name, quotes, row.mark_price, row.estimated_delivery_price, row.current_funding)
         return [ticker] if name.kind == "spot" else [ticker, _open_interest(seen, name, row.open_interest)]
 
     return rows(_SUMMARY, listed(answer(reply), reply), read)

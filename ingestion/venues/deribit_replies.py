@@ -44,9 +44,7 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 def answer(reply: Reply) -> Answer:
     found = decode(_ANSWER, reply.body, f"deribit {reply.path}")
     if found.error is not None:
-        raise Refused(
-            "venue_error", f"deribit {reply.path}: error {found.error.code}, {found.error.message[:120]}"
-        )
+        raise Refused("venue_error", f"deribit {reply.path}: error {found.error.code}, {found.error.message[:120]}")
     return found
 
 
@@ -222,9 +220,7 @@ def parse_index_price(reply: Reply) -> Iterator[Record | Reject]:
     asked = reply.query.get("index_name", "")
     pair = _INDEX_NAME.fullmatch(asked)
     if pair is None:
-        raise Refused(
-            "unknown_symbol", f"deribit {reply.path}: index_name '{asked}', expected one such as btc_usd"
-        )
+        raise Refused("unknown_symbol", f"deribit {reply.path}: index_name '{asked}', expected one such as btc_usd")
     base, quote = pair[1].upper(), pair[2].upper()
 
     def read(row: _Index) -> list[Record]:

@@ -29,10 +29,7 @@ def _for_types(path: str, *types: str) -> Sequence[Request]:
 
 
 def _for_options(path: str, plan: Plan) -> Sequence[Request]:
-    return [
-        Request(path, (("instType", "OPTION"), ("uly", f"{underlying}-USD")))
-        for underlying in plan.underlyings
-    ]
+    return [Request(path, (("instType", "OPTION"), ("uly", f"{underlying}-USD"))) for underlying in plan.underlyings]
 
 
 def _instruments(plan: Plan) -> Sequence[Request]:
@@ -41,9 +38,7 @@ def _instruments(plan: Plan) -> Sequence[Request]:
 
 
 def _option_summaries(plan: Plan) -> Sequence[Request]:
-    return [
-        Request(PUBLIC + "opt-summary", (("uly", f"{underlying}-USD"),)) for underlying in plan.underlyings
-    ]
+    return [Request(PUBLIC + "opt-summary", (("uly", f"{underlying}-USD"),)) for underlying in plan.underlyings]
 
 
 def _swaps(plan: Plan) -> list[str]:
@@ -57,9 +52,7 @@ def _funding_rates(plan: Plan) -> Sequence[Request]:
 
 def _books(plan: Plan) -> Sequence[Request]:
     spot = [f"{underlying}-USDT" for underlying in plan.underlyings]
-    return [
-        Request(MARKET + "books", (("instId", symbol), ("sz", DEPTH))) for symbol in [*spot, *_swaps(plan)]
-    ]
+    return [Request(MARKET + "books", (("instId", symbol), ("sz", DEPTH))) for symbol in [*spot, *_swaps(plan)]]
 
 
 _V3 = "API v3, which OKX shut down; v5 is read here"
@@ -117,9 +110,7 @@ OKX = Venue(
             "index_prices",
             MARKET + "index-tickers",
             parse_index_tickers,
-            lambda plan: [
-                Request(MARKET + "index-tickers", (("quoteCcy", each),)) for each in ("USD", "USDT")
-            ],
+            lambda plan: [Request(MARKET + "index-tickers", (("quoteCcy", each),)) for each in ("USD", "USDT")],
             is_reference=True,
         ),
         Endpoint("order_books", MARKET + "books", parse_order_book, _books),

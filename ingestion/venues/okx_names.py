@@ -42,9 +42,7 @@ def read_name(symbol: str) -> Name:
     expiry_ts = expiry(int(day[:2]), int(day[2:4]), int(day[4:]), symbol)
     if found["strike"] is None:
         return Name("future", base, quote, settle, is_inverse, expiry_ts)
-    return Name(
-        "option", base, quote, settle, is_inverse, expiry_ts, float(found["strike"]), _RIGHTS[found["right"]]
-    )
+    return Name("option", base, quote, settle, is_inverse, expiry_ts, float(found["strike"]), _RIGHTS[found["right"]])
 
 
 def terms(symbol: str, kind: Kind, at: datetime) -> Instrument:
