@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
+import duckdb
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -17,9 +19,17 @@ from ingestion.envelopes import Unreadable
 from ingestion.hours import HOUR, hour_of, hours_between, parse_instant
 from ingestion.storage import StorageError, Store
 from orchestration.candidates import Unpublishable
-from orchestration.partitions import contiguous
+from orchestration.outcomes import RunFailed
 from orchestration.publish import PublishError
-from orchestration.published import NothingPublished, QueryRefused, only_reading, open_published, query, rows_as_json
+from orchestration.published import (
+    NothingPublished,
+    QueryRefused,
+    first_line,
+    only_reading,
+    open_published,
+    query,
+    rows_as_json,
+)
 from orchestration.settings import BadSetting, Settings, known_venues
 from orchestration.warehouse import WarehouseBusy
 
@@ -29,6 +39,7 @@ EXPECTED = (
     OSError,
     PublishError,
     QueryRefused,
+    RunFailed,
     StorageError,
     Unpublishable,
     Unreadable,
@@ -88,7 +99,7 @@ def _whole_hours(start: str, end: str) -> tuple[datetime, datetime]:
 def _working(what: str) -> Iterator[Callable[[str], None]]:
     """A spinner with elapsed time; the callback says what goes on now."""
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(what)
         yield lambda text: progress.update(task, description=text)
 
@@ -124,26 +135,28 @@ def replay(
 ) -> None:
     """Take recorded replies through the whole pipeline, hour by hour as they were captured, and publish."""
     from orchestration.pipeline import Pipeline
-    from orchestration.recordings import import_envelopes
+    from orchestration.recordings import read_envelopes
     from orchestration.running import run
 
     settings = _settings(lake_uri, warehouse_path, venue)
     first, last = _span(start, end)
     pipeline = Pipeline(settings)
-    pipeline.claim("venues")
     with _working("reading") as say:
-        imported = import_envelopes(paths, pipeline.raw, first, last, settings.venues)
-        for begin, finish in contiguous(imported.hours):
+        # All is read before anything is written.
+        recorded = read_envelopes(paths, first, last, settings.venues)
+        pipeline.claim("venues")
+        recorded.write(pipeline.raw)
+        for begin, finish in recorded.spans:
             say(f"{begin:%Y-%m-%d %H:00} to {finish:%Y-%m-%d %H:00}")
             run(settings, "rebuild", begin, finish)
             run(settings, "daily", begin.replace(hour=0), finish)
     table = Table("", "count", title="Replayed")
-    for name, count in sorted(imported.replies.items()):
+    for name, count in sorted(recorded.replies.items()):
         table.add_row(f"{name} replies", str(count))
-    for reason, count in sorted(imported.left_out.items()):
+    for reason, count in sorted(recorded.left_out.items()):
         table.add_row(f"left out, {reason}", str(count), style="dim")
     out.print(table)
-    _show_coverage(settings, imported.hours)
+    _show_coverage(settings, recorded.hours)
 
 
 @app.command(epilog="Example: `barograph capture --venue deribit`")
@@ -217,7 +230,8 @@ def coverage(start: From = None, end: To = None, lake_uri: LakeUri = None) -> No
 
 
 @app.command(
-    epilog="Example: `barograph sandbox --port 8080`, then `BAROGRAPH_BASE_URL=http://127.0.0.1:8080 barograph capture`"
+    epilog="Example: `barograph sandbox --port 8080`, then with BAROGRAPH_SOURCE=sandbox and "
+    "BAROGRAPH_BASE_URL=http://127.0.0.1:8080: `barograph capture`"
 )
 def sandbox(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
@@ -237,22 +251,24 @@ def sandbox(
 
 def main() -> None:
     """Run the command line; what goes wrong is one clear line and a non-zero exit."""
-    from orchestration.running import RunFailed
-
     try:
         app()
-    except (*EXPECTED, RunFailed) as error:
-        err.print(f"[red]barograph:[/red] {' '.join(str(error).split())}", highlight=False, soft_wrap=True)
+    except EXPECTED as error:
+        reason = escape(" ".join(str(error).split()))
+        err.print(f"[red]barograph:[/red] {reason}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
 def print_answer(store: Store, statement: str, form: str) -> None:
     """Print a query's rows in the asked form."""
     if form == "json":
-        with open_published(store) as connection:
-            out.file.write(rows_as_json(connection.execute(only_reading(connection, statement))) + "\n")
+        out.file.write(_as_json(store, statement) + "\n")
         return
     answer = query(store, statement)
+    if answer.is_cut:
+        err.print(
+            f"only the first {len(answer.rows)} rows are shown (expected fewer: add a limit, or use --format json)"
+        )
     if form == "csv":
         import csv
 
@@ -264,6 +280,14 @@ def print_answer(store: Store, statement: str, form: str) -> None:
     for row in answer.rows:
         table.add_row(*("" if value is None else _cell(value) for value in row))
     out.print(table)
+
+
+def _as_json(store: Store, statement: str) -> str:
+    with open_published(store) as connection:
+        try:
+            return rows_as_json(connection.execute(only_reading(connection, statement)))
+        except duckdb.Error as error:
+            raise QueryRefused(f"query: {first_line(error)}") from error
 
 
 def _cell(value: object) -> str:

@@ -14,12 +14,12 @@ def build_defs(settings: Settings) -> dg.Definitions:
     from orchestration.assets.published import published_days, published_hours
     from orchestration.assets.raw import raw
     from orchestration.assets.warehouse import daily_models, hourly_models, staged
-    from orchestration.jobs import JOBS, SCHEDULES
+    from orchestration.jobs import SCHEDULES, jobs_of
     from orchestration.resources import BarographResource, dbt_resource
 
     return dg.Definitions(
         assets=[raw, lake, staged, hourly_models, daily_models, published_hours, published_days],
-        jobs=JOBS,
+        jobs=jobs_of(settings.venues),
         schedules=SCHEDULES,
         resources={"barograph": BarographResource.of(settings), "dbt": dbt_resource()},
         executor=dg.in_process_executor,

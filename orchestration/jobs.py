@@ -4,7 +4,9 @@ Live, what exists only now is swept every few minutes into the open hour. The ho
 and takes the closed hour through both gates.
 """
 
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -13,38 +15,48 @@ from orchestration.assets.raw import RAW_SPECS
 from orchestration.assets.warehouse import DAILY, staged
 from orchestration.partitions import key_of_day, key_of_hour
 
-RAW = dg.AssetSelection.assets(*(spec.key for spec in RAW_SPECS))
-LAKE = dg.AssetSelection.assets(*(spec.key for spec in LAKE_SPECS))
+if TYPE_CHECKING:  # Dagster does not export it
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+STAGED = dg.AssetSelection.assets(*staged.keys)
 DAYS = dg.AssetSelection.assets(dg.AssetKey(["marts", DAILY]), dg.AssetKey(["published", DAILY]))
-HOURS = dg.AssetSelection.all() - RAW - LAKE - dg.AssetSelection.assets(*staged.keys) - DAYS
-
-sweep = dg.define_asset_job("sweep", RAW, description="Look at every venue once, now.")
-hourly = dg.define_asset_job(
-    "hourly",
-    RAW | LAKE | dg.AssetSelection.assets(*staged.keys) | HOURS,
-    description="A closed hour, from the venues to readers.",
-)
-rebuild = dg.define_asset_job(
-    "rebuild",
-    LAKE | dg.AssetSelection.assets(*staged.keys) | HOURS,
-    description="Hours whose raw replies are already kept, from raw to readers.",
-)
-daily = dg.define_asset_job("daily", DAYS, description="A closed day, from its hours to readers.")
-JOBS = (sweep, hourly, rebuild, daily)
+EVERY_VENUE = dg.AssetSelection.assets(*(spec.key for spec in (*RAW_SPECS, *LAKE_SPECS)))
+HOURS = dg.AssetSelection.all() - EVERY_VENUE - STAGED - DAYS
 
 
-@dg.schedule(job=sweep, cron_schedule="*/5 * * * *", execution_timezone="UTC")
+def jobs_of(venues: Collection[str]) -> "tuple[UnresolvedAssetJobDefinition, ...]":
+    """The jobs of a deployment that asks these venues: what is not asked for has neither run nor verdict."""
+    raw, lake = (_of(venues, specs) for specs in (RAW_SPECS, LAKE_SPECS))
+    return (
+        dg.define_asset_job("sweep", raw, description="Look at every venue once, now."),
+        dg.define_asset_job(
+            "hourly", raw | lake | STAGED | HOURS, description="A closed hour, from the venues to readers."
+        ),
+        dg.define_asset_job(
+            "rebuild",
+            lake | STAGED | HOURS,
+            description="Hours whose raw replies are already kept, from raw to readers.",
+        ),
+        dg.define_asset_job("daily", DAYS, description="A closed day, from its hours to readers."),
+    )
+
+
+def _of(venues: Collection[str], specs: Sequence[dg.AssetSpec]) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*(spec.key for spec in specs if spec.key.path[1] in venues))
+
+
+@dg.schedule(job_name="sweep", cron_schedule="*/5 * * * *", execution_timezone="UTC")
 def every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(partition_key=key_of_hour(context.scheduled_execution_time))
 
 
-@dg.schedule(job=hourly, cron_schedule="5 * * * *", execution_timezone="UTC")
+@dg.schedule(job_name="hourly", cron_schedule="5 * * * *", execution_timezone="UTC")
 def after_the_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     closed = context.scheduled_execution_time - timedelta(hours=1)
     return dg.RunRequest(run_key=key_of_hour(closed), partition_key=key_of_hour(closed))
 
 
-@dg.schedule(job=daily, cron_schedule="25 0 * * *", execution_timezone="UTC")
+@dg.schedule(job_name="daily", cron_schedule="25 0 * * *", execution_timezone="UTC")
 def after_the_close(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     yesterday = context.scheduled_execution_time - timedelta(days=1)
     return dg.RunRequest(run_key=key_of_day(yesterday), partition_key=key_of_day(yesterday))

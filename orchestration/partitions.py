@@ -4,11 +4,12 @@ from datetime import datetime
 
 import dagster as dg
 
-from ingestion.hours import HOUR, hours_between
+from ingestion.hours import hours_between
 
 FIRST_DAY = "2017-01-01"
 
-utc_hour = dg.HourlyPartitionsDefinition(start_date=f"{FIRST_DAY}-00:00", timezone="UTC")
+# The open hour is a partition too: sweeps fill it.
+utc_hour = dg.HourlyPartitionsDefinition(start_date=f"{FIRST_DAY}-00:00", timezone="UTC", end_offset=1)
 utc_day = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC")
 
 
@@ -26,14 +27,3 @@ def hours_of(context: dg.AssetExecutionContext) -> list[datetime]:
     """The hours that this run is about, whether its partitions are hours or days."""
     window = context.partition_time_window
     return hours_between(window.start, window.end)
-
-
-def contiguous(hours: list[datetime]) -> list[tuple[datetime, datetime]]:
-    """Sorted hours as half-open spans without holes."""
-    spans: list[tuple[datetime, datetime]] = []
-    for hour in sorted(set(hours)):
-        if spans and spans[-1][1] == hour:
-            spans[-1] = (spans[-1][0], hour + HOUR)
-        else:
-            spans.append((hour, hour + HOUR))
-    return spans

@@ -1,7 +1,7 @@
 """One deployment's zones and transport, opened: what assets and commands act on. Knows no Dagster."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -70,7 +70,7 @@ class Pipeline:
         A clock that can be moved is swept through each hour. Live, what exists only now is swept if this hour is
         among them, and archived datasets are asked for each closed one.
         """
-        self.claim("sandbox" if self.settings.source == "sandbox" else "venues")
+        self.claim("sandbox" if self.settings.source == "sandbox" else self.settings.base_url or "venues")
         return asyncio.run(self._capture(hours, wanted))
 
     def ingest(self, hours: Sequence[datetime], venues: Sequence[str]) -> list[Verdict]:
@@ -89,6 +89,8 @@ class Pipeline:
             quotes = self.lake.read("option_quotes", venue, hour)
             instruments = self.lake.read("instruments", venue, hour)
         except Missing:
+            # An estimate does not outlive what it rests on.
+            self.lake.remove("implied_vols", venue, hour)
             return
         self.lake.write("implied_vols", venue, hour, implied_vols(quotes, instruments))
 
@@ -99,6 +101,8 @@ class Pipeline:
             for hour in hours:
                 captured = await self._capture_hour(transport, hour, wanted)
                 for (venue, dataset), envelopes in captured.envelopes.items():
+                    # Replies arrive in any order; asked the same again, they shall be the same object.
+                    envelopes.sort(key=lambda envelope: (envelope.captured_ts, envelope.path, envelope.query))
                     self.raw.write(venue, dataset, hour, envelopes)
                     counts[venue, dataset] = counts.get((venue, dataset), 0) + len(envelopes)
                 self._note_gaps(hour, captured)
@@ -132,7 +136,7 @@ class Pipeline:
             asked = [pair for pair in wanted if number == 0 or pair[1] != "instruments"]
             swept = await capture_sweep(transport, asked, plan, self.settings.capture_deadline_s)
             if number == 0:
-                plan = replace(plan, listed=(*plan.listed, *_instruments(swept)))
+                plan = replace(plan, listed=_once((*plan.listed, *_instruments(swept))))
             _add(whole, swept)
         if isinstance(transport.clock, VirtualClock):
             transport.clock.set(min(hour + HOUR, self.now()))
@@ -148,7 +152,7 @@ class Pipeline:
                 if f"/{name}/instruments/" in key:
                     for envelope in self.raw.read(key):
                         listed += _read_instruments(name, envelope.reply())
-        return tuple(listed)
+        return _once(listed)
 
     def _note_gaps(self, hour: datetime, captured: Captured) -> None:
         for name in {venue for venue, _ in captured.gaps}:
@@ -175,6 +179,11 @@ def _instruments(captured: Captured) -> list[Instrument]:
         for envelope in envelopes
         for instrument in _read_instruments(venue, envelope.reply())
     ]
+
+
+def _once(listed: Iterable[Instrument]) -> tuple[Instrument, ...]:
+    """Each instrument once, as listed last: what is listed twice would be asked about twice."""
+    return tuple({(each.venue, each.kind, each.symbol): each for each in listed}.values())
 
 
 def _read_instruments(venue: str, reply: Reply) -> list[Instrument]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ingestion.envelopes import Envelope, Unreadable, seal, unpack
-from ingestion.hours import hour_of
+from ingestion.hours import HOUR, hour_of
 from ingestion.raw import RawZone
 from ingestion.venues import VENUES
 from ingestion.venues.base import Refused
@@ -16,42 +16,63 @@ UNRECOGNISED = "unrecognised"  # raw dataset of replies that no endpoint claims;
 
 
 @dataclass
-class Imported:
-    """What an import found: the hours it filled, and what it left out with the reason."""
+class Recorded:
+    """What files hold of the wanted replies, by (venue, dataset, hour), and what was left out with the reason."""
 
-    hours: list[datetime] = field(default_factory=list)
-    replies: Counter[str] = field(default_factory=Counter)  # by venue
+    parcels: dict[tuple[str, str, datetime], list[Envelope]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)  # by reason
 
+    @property
+    def hours(self) -> list[datetime]:
+        return sorted({hour for _, _, hour in self.parcels})
 
-def import_envelopes(
-    paths: Sequence[Path], raw: RawZone, start: datetime | None, end: datetime | None, venues: Sequence[str]
-) -> Imported:
-    """Write the replies of [start, end) into raw, each in the hour of its capture; nothing is written if any
-    file is unreadable. Raises `Unreadable`, or ValueError where no reply fits."""
-    imported = Imported()
-    parcels: dict[tuple[str, str, datetime], list[Envelope]] = {}
+    @property
+    def spans(self) -> list[tuple[datetime, datetime]]:
+        """The hours as half-open spans without holes."""
+        spans: list[tuple[datetime, datetime]] = []
+        for hour in self.hours:
+            if spans and spans[-1][1] == hour:
+                spans[-1] = (spans[-1][0], hour + HOUR)
+            else:
+                spans.append((hour, hour + HOUR))
+        return spans
+
+    @property
+    def replies(self) -> Counter[str]:
+        """How many of each venue."""
+        counts: Counter[str] = Counter()
+        for (venue, _, _), envelopes in self.parcels.items():
+            counts[venue] += len(envelopes)
+        return counts
+
+    def write(self, raw: RawZone) -> None:
+        """Put every reply into the hour of its capture."""
+        for (venue, dataset, hour), envelopes in sorted(self.parcels.items()):
+            raw.write(venue, dataset, hour, envelopes)
+
+
+def read_envelopes(
+    paths: Sequence[Path], start: datetime | None, end: datetime | None, venues: Sequence[str]
+) -> Recorded:
+    """The replies of [start, end) in these files. Raises `Unreadable`, or ValueError where no reply fits."""
+    recorded = Recorded()
     for envelope in _read(paths):
         at = envelope.at
         if envelope.venue not in VENUES:
-            imported.left_out[f"{envelope.venue}: no adapter"] += 1
+            recorded.left_out[f"{envelope.venue}: no adapter"] += 1
         elif envelope.venue not in venues:
-            imported.left_out[f"{envelope.venue}: not asked for"] += 1
+            recorded.left_out[f"{envelope.venue}: not asked for"] += 1
         elif at is None:
-            imported.left_out[f"{envelope.venue}: no capture time"] += 1
+            recorded.left_out[f"{envelope.venue}: no capture time"] += 1
         elif (start and at < start) or (end and at >= end):
-            imported.left_out["outside the span"] += 1
+            recorded.left_out["outside the span"] += 1
         else:
             key = (envelope.venue, _dataset(envelope), hour_of(at))
-            parcels.setdefault(key, []).append(_own(envelope, at))
-            imported.replies[envelope.venue] += 1
-    if not parcels:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in imported.left_out.items()) or "no replies"
+            recorded.parcels.setdefault(key, []).append(_own(envelope, at))
+    if not recorded.parcels:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in recorded.left_out.items()) or "no replies"
         raise ValueError(f"{len(paths)} files: nothing to replay ({reasons})")
-    for (venue, dataset, hour), envelopes in sorted(parcels.items()):
-        raw.write(venue, dataset, hour, envelopes)
-    imported.hours = sorted({hour for _, _, hour in parcels})
-    return imported
+    return recorded
 
 
 def _read(paths: Sequence[Path]) -> Iterator[Envelope]:

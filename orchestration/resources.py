@@ -1,10 +1,13 @@
 """What assets are given. Wiring only: the work is in `pipeline`, `warehouse` and `publish`."""
 
 import sys
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 import dagster as dg
 from dagster_dbt import DbtCliResource, DbtProject
+from packaging.version import Version
 
 from orchestration.pipeline import Pipeline
 from orchestration.settings import Settings
@@ -62,6 +65,18 @@ class BarographResource(dg.ConfigurableResource[Pipeline]):
         )
 
 
+class Dbt(DbtCliResource):
+    """dbt of this environment, whose version its own metadata tell: asking the program costs a start of it."""
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+
 def dbt_resource() -> DbtCliResource:
     """dbt on this project; the warehouse's path reaches it through the environment of each call."""
-    return DbtCliResource(project_dir=DBT_PROJECT, dbt_executable=DBT_EXECUTABLE)
+    return Dbt(
+        project_dir=str(DBT_PROJECT.project_dir),
+        profiles_dir=str(DBT_PROJECT.profiles_dir),
+        dbt_executable=DBT_EXECUTABLE,
+    )

@@ -18,7 +18,6 @@ LAKE_SPECS = [
         key=["lake", venue.name, dataset],
         group_name="lake",
         kinds={"parquet"},
-        skippable=True,
         partitions_def=utc_hour,
         deps=[["raw", venue.name, raw_dataset] for raw_dataset in venue.datasets],
         description=f"Typed rows of {venue.name} {dataset.replace('_', ' ')} that passed gate 1.",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from ingestion.storage import StorageError
 from ingestion.venues import VENUES
 from orchestration.partitions import hours_of, utc_hour
 from orchestration.resources import BarographResource
@@ -16,7 +17,6 @@ RAW_SPECS = [
         key=["raw", venue.name, dataset],
         group_name="raw",
         kinds={"python"},
-        skippable=True,
         partitions_def=utc_hour,
         description=f"Replies of {venue.name} about {dataset.replace('_', ' ')}, verbatim. {venue.docs_url}",
     )
@@ -35,8 +35,11 @@ RAW_SPECS = [
     retry_policy=dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL),
 )
 def raw(context: dg.AssetExecutionContext, barograph: BarographResource) -> Iterator[dg.MaterializeResult[None]]:
-    pipeline = barograph.open()
-    pairs = {(key.path[1], key.path[2]) for key in context.selected_asset_keys} & set(pipeline.pairs)
-    counts = pipeline.capture(hours_of(context), sorted(pairs))
-    for venue, dataset in sorted(counts):
-        yield dg.MaterializeResult(asset_key=["raw", venue, dataset], metadata={"replies": counts[venue, dataset]})
+    pairs = sorted((key.path[1], key.path[2]) for key in context.selected_asset_keys)
+    try:
+        counts = barograph.open().capture(hours_of(context), pairs)
+    except StorageError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    # A dataset of which nothing came says so: one left out would have Dagster skip the whole hour.
+    for pair in pairs:
+        yield dg.MaterializeResult(asset_key=["raw", *pair], metadata={"replies": counts.get(pair, 0)})
