@@ -21,15 +21,22 @@
     {%- set grain = config.get("meta", {}).get("partition", "utc_hour") -%}
     delete from {{ target }}
     where
-        {%- if grain == "utc_date" %} {{ in_window_days("utc_date") }}
-        {%- elif grain == "matured" %} {{ in_matured_window("utc_hour") }}
-        {%- elif grain == "incoming" %} exists (
+        {%- if grain == "incoming" %} exists (
             select 1 from {{ arg_dict["temp_relation"] }} as incoming
             where {{ matches(target, "incoming", config.get("meta")["key"]) }}
         )
-        {%- else %} {{ in_window("utc_hour") }}
+        {%- else %} {{ in_partitions(grain) }}
         {%- endif %};
     insert into {{ target }} ({{ columns }}) (select {{ columns }} from {{ arg_dict["temp_relation"] }});
+{%- endmacro %}
+
+{#- The rows of a model that a run replaces, by the grain of its partitions. -#}
+{% macro in_partitions(grain) -%}
+    {%- if grain == "utc_date" %}{{ in_window_days("utc_date") }}
+    {%- elif grain == "matured" %}{{ in_matured_window("utc_hour") }}
+    {%- elif grain == "incoming" %}true
+    {%- else %}{{ in_window("utc_hour") }}
+    {%- endif %}
 {%- endmacro %}
 
 {#- Equality on each of `columns`. -#}
