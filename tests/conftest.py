@@ -12,9 +12,7 @@ from ingestion.envelopes import Envelope, unpack
 if TYPE_CHECKING:
     from orchestration.settings import Settings
 
-RECORDINGS = Path(
-    os.environ.get("BAROGRAPH_RECORDINGS", Path(__file__).parents[2] / "shared" / "recordings")
-)
+RECORDINGS = Path(os.environ.get("BAROGRAPH_RECORDINGS", Path(__file__).parents[2] / "shared" / "recordings"))
 
 
 @pytest.fixture(scope="session")
