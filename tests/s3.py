@@ -19,8 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import httpx
 import pytest
+import s3fs
 
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 5.0
@@ -168,17 +168,27 @@ def unreliable(endpoint: str, fault_of: Callable[[str, int], Fault]) -> Iterator
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], env: S3StoreEnv, log: Path) -> None:
-    """Until the bucket is there: an unsigned request for it is then refused rather than not found."""
+    """Until the bucket takes an object and gives it back: the server answers before its bucket is there."""
     give_up_at = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < give_up_at:
         if server.poll() is not None:
             break
         try:
-            if httpx.get(f"{env.endpoint}/{env.bucket}", timeout=2, trust_env=False).status_code == 403:
+            client = s3fs.S3FileSystem(
+                key=env.key,
+                secret=env.secret,
+                endpoint_url=env.endpoint,
+                client_kwargs={"region_name": "us-east-1"},
+                config_kwargs={"retries": {"max_attempts": 1}},
+                skip_instance_cache=True,
+            )
+            client.pipe_file(f"{env.bucket}/ready", b"yes")
+            if client.cat_file(f"{env.bucket}/ready") == b"yes" and client.ls(env.bucket, refresh=True):
+                client.rm_file(f"{env.bucket}/ready")
                 return
-        except httpx.TransportError:
-            pass  # not listening yet
-        time.sleep(0.05)
+        except OSError:
+            pass  # not listening, or no bucket yet
+        time.sleep(0.1)
     raise RuntimeError(f"weed mini did not become ready:\n{log.read_text(errors='replace')[-3000:]}")
 
 
