@@ -262,10 +262,11 @@ class TestRecordings:
 class TestPlaces:
     """Where nothing can be written nothing is, and the line says where."""
 
-    def test_a_lake_behind_a_file(self, tmp_path: Path) -> None:
+    def test_a_lake_behind_a_file(self, barograph: Barograph, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("BAROGRAPH_SOURCE", "sandbox")
         (tmp_path / "file").write_text("in the way")
 
-        told = spawned("run", *HOUR, "--lake-uri", f"file://{tmp_path}/file/lake", BAROGRAPH_SOURCE="sandbox")
+        told = barograph("run", *HOUR, "--lake-uri", f"file://{tmp_path}/file/lake")
 
         refused(told, f"{tmp_path}/file/lake", "a file stands where a folder is needed")
         assert (tmp_path / "file").read_text() == "in the way"
@@ -287,12 +288,15 @@ class TestPlaces:
         refused(told, str(path), "expected a DuckDB file")
         assert path.read_text() == "a letter"
 
-    def test_simulated_replies_do_not_enter_a_lake_of_real_ones(self, tmp_path: Path) -> None:
+    def test_simulated_replies_do_not_enter_a_lake_of_real_ones(
+        self, barograph: Barograph, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         """And it is said at once: trying again would not help."""
+        monkeypatch.setenv("BAROGRAPH_SOURCE", "sandbox")
         (tmp_path / "lake").mkdir()
         (tmp_path / "lake" / "origin").write_text("venues")
 
-        told = spawned("run", *HOUR, "--lake-uri", f"file://{tmp_path}/lake", BAROGRAPH_SOURCE="sandbox")
+        told = barograph("run", *HOUR, "--lake-uri", f"file://{tmp_path}/lake")
 
         refused(told, "holds replies of venues", "expected sandbox")
         assert list(files_below(tmp_path / "lake")) == ["origin"]

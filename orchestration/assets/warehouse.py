@@ -134,4 +134,6 @@ def _build(
     }
     # Unit tests prove the code, not an hour; they run with the other tests of the code.
     arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(window)]
-    yield from dbt.cli(arguments, context=context).stream()
+    # Of its own for each warehouse, whose lock this run holds; the default is one more folder a run, for ever.
+    target = pipeline.settings.warehouse_path.with_name("dbt") / context.op_handle.name
+    yield from dbt.cli(arguments, context=context, target_path=target).stream()
