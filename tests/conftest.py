@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ingestion.envelopes import Envelope, unpack
+from tests.s3 import s3_store_env  # noqa: F401 (one server for the whole session)
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings

@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple
 
 import pytest
 import s3fs
+from botocore.exceptions import BotoCoreError
 
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 5.0
@@ -186,7 +187,7 @@ def _wait_until_ready(server: subprocess.Popen[bytes], env: S3StoreEnv, log: Pat
             if client.cat_file(f"{env.bucket}/ready") == b"yes" and client.ls(env.bucket, refresh=True):
                 client.rm_file(f"{env.bucket}/ready")
                 return
-        except OSError:
+        except (OSError, BotoCoreError):
             pass  # not listening, or no bucket yet
         time.sleep(0.1)
     raise RuntimeError(f"weed mini did not become ready:\n{log.read_text(errors='replace')[-3000:]}")

@@ -15,10 +15,8 @@ import zstandard
 from ingestion.envelopes import Envelope, pack, seal
 from orchestration.cli import main
 from orchestration.settings import Settings
-from tests.s3 import S3StoreEnv, s3_store_env
+from tests.s3 import S3StoreEnv
 from tests.world import HOUR_0, copy_of, files_below
-
-__all__ = ["s3_store_env"]  # a fixture is found by its name
 
 HOUR = ("--from", "2026-03-04T10:00Z", "--to", "2026-03-04T11:00Z")
 

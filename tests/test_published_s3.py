@@ -12,10 +12,8 @@ from ingestion.storage import StorageError, Store
 from orchestration.duck import connect
 from orchestration.publish import PublishConflict, publish
 from orchestration.published import QueryRefused, current, open_published, query
-from tests.s3 import Fault, S3StoreEnv, s3_store_env, unreliable
+from tests.s3 import Fault, S3StoreEnv, unreliable
 from tests.warehouse import HOURS, MARKS, TABLES, build, read
-
-__all__ = ["s3_store_env"]
 
 
 @pytest.fixture

@@ -11,10 +11,8 @@ import pytest
 from ingestion.hours import HOUR
 from orchestration.running import run
 from orchestration.settings import Settings
-from tests.s3 import S3StoreEnv, s3_store_env
+from tests.s3 import S3StoreEnv
 from tests.world import HOUR_0, published_rows, store_of, version_of
-
-__all__ = ["s3_store_env"]  # a fixture is found by its name
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.storage import Missing, StorageError, Store
-from tests.s3 import Fault, S3StoreEnv, s3_store_env, unreliable
-
-__all__ = ["s3_store_env"]
+from tests.s3 import Fault, S3StoreEnv, unreliable
 
 ROOT = Path(__file__).parents[1]
 
