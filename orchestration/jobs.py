@@ -14,6 +14,7 @@ from orchestration.assets.lake import LAKE_SPECS
 from orchestration.assets.raw import RAW_SPECS
 from orchestration.assets.warehouse import DAILY, staged
 from orchestration.partitions import key_of_day, key_of_hour
+from orchestration.tables import HOURLY_TABLES
 
 if TYPE_CHECKING:  # Dagster does not export it
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -22,6 +23,9 @@ STAGED = dg.AssetSelection.assets(*staged.keys)
 DAYS = dg.AssetSelection.assets(dg.AssetKey(["marts", DAILY]), dg.AssetKey(["published", DAILY]))
 EVERY_VENUE = dg.AssetSelection.assets(*(spec.key for spec in (*RAW_SPECS, *LAKE_SPECS)))
 HOURS = dg.AssetSelection.all() - EVERY_VENUE - STAGED - DAYS
+PUBLISHED_HOURS = dg.AssetKey(["published", HOURLY_TABLES[-1].name])
+PUBLISHED_DAYS = dg.AssetKey(["published", DAILY])
+MISSED_HOURS, MISSED_DAYS = 24, 7  # how far back a schedule looks for what it missed while the daemon was down
 
 
 def jobs_of(venues: Collection[str]) -> "tuple[UnresolvedAssetJobDefinition, ...]":
@@ -51,15 +55,27 @@ def every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 
 @dg.schedule(job_name="hourly", cron_schedule="5 * * * *", execution_timezone="UTC")
-def after_the_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    closed = context.scheduled_execution_time - timedelta(hours=1)
-    return dg.RunRequest(run_key=key_of_hour(closed), partition_key=key_of_hour(closed))
+def after_the_hour(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    closed = [context.scheduled_execution_time - timedelta(hours=back) for back in range(MISSED_HOURS, 0, -1)]
+    return _owed(context.instance, PUBLISHED_HOURS, [key_of_hour(hour) for hour in closed])
 
 
 @dg.schedule(job_name="daily", cron_schedule="25 0 * * *", execution_timezone="UTC")
-def after_the_close(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    yesterday = context.scheduled_execution_time - timedelta(days=1)
-    return dg.RunRequest(run_key=key_of_day(yesterday), partition_key=key_of_day(yesterday))
+def after_the_close(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    closed = [context.scheduled_execution_time - timedelta(days=back) for back in range(MISSED_DAYS, 0, -1)]
+    return _owed(context.instance, PUBLISHED_DAYS, [key_of_day(day) for day in closed])
+
+
+def _owed(instance: dg.DagsterInstance, published: dg.AssetKey, closed: Sequence[str]) -> list[dg.RunRequest]:
+    """The last of the closed partitions, and those before it that have been missed since the first that was published.
+
+    Dagster makes up for no tick that it missed but the last. A run key keeps one that failed from being asked for
+    again at every tick.
+    """
+    done = instance.get_materialized_partitions(published).intersection(closed)
+    since = min(done, default=closed[-1])
+    missed = [key for key in closed[:-1] if key > since and key not in done]
+    return [dg.RunRequest(run_key=key, partition_key=key) for key in (*missed, closed[-1])]
 
 
 SCHEDULES = (every_five_minutes, after_the_hour, after_the_close)

@@ -1,7 +1,7 @@
-"""`dagster dev` starts, shows its pages in a browser, and a tick of the hourly schedule makes a run that succeeds.
+"""`dagster dev` starts, shows its pages in a browser, and its daemon's tick launches an hourly run that succeeds.
 
-A tick of the cron would need an hour of patience or a false clock. The page's own "preview tick result" and "launch
-all" need neither: the running code server evaluates the schedule for a past tick, and what it asks for is launched.
+The next tick of the cron may be an hour away. So the schedule is on before the daemon starts, as it is after a
+restart: on since just before the last tick, which the daemon, by its own clock, finds due.
 """
 
 import json
@@ -12,18 +12,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import dagster as dg
 import httpx
 import pytest
+from dagster._core.scheduler.instigation import ScheduleInstigatorData
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = Path("/usr/bin/chromium")
-TICK = datetime(2026, 3, 4, 11, 5, tzinfo=UTC)
+NOW = datetime.now(UTC)
+TICK = (NOW - timedelta(minutes=5)).replace(minute=5, second=0, microsecond=0)  # the last before now
+CLOSED = TICK.replace(minute=0) - timedelta(hours=1)
 READY_WITHIN_S = 120
 RUN_WITHIN_S = 150
+SCHEDULE = "after_the_hour"
 LOCATION = {"repositoryName": "__repository__", "repositoryLocationName": "barograph"}
 
 T = TypeVar("T")
@@ -76,11 +81,16 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
         "BAROGRAPH_SWEEP_MINUTES": "30",
         "BAROGRAPH_VENUES": "binance_spot,deribit",
     }
-    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", str(ROOT / "workspace.yaml")]
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    workspace = ["-w", str(ROOT / "workspace.yaml")]
+    subprocess.run(
+        [dagster, "schedule", "start", *workspace, SCHEDULE], cwd=ROOT, env=environment, check=True, capture_output=True
+    )
+    on_since(TICK - timedelta(minutes=1), folder / "home")
     log = folder / "dev.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*command, "-h", "127.0.0.1", "-p", str(port)],
+            [dagster, "dev", *workspace, "-h", "127.0.0.1", "-p", str(port)],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -94,6 +104,15 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
         yield started
     finally:
         end(process)
+
+
+def on_since(moment: datetime, home: Path) -> None:
+    """Leave in Dagster's storage what it would hold had the schedule been turned on at this moment."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        [state] = instance.all_instigator_state()
+        assert isinstance(state.instigator_data, ScheduleInstigatorData)
+        on = ScheduleInstigatorData(state.instigator_data.cron_schedule, moment.timestamp())
+        instance.update_instigator_state(state.with_data(on))
 
 
 def loaded(dev: Dev) -> bool | None:
@@ -153,40 +172,23 @@ def test_the_page_shows_the_jobs_and_says_what_a_fact_is_in_a_browser(dev: Dev) 
     assert broken == []
 
 
-def test_a_tick_of_the_hourly_schedule_makes_a_run_that_succeeds(dev: Dev) -> None:
-    ticked = dev.ask(
-        "mutation ($schedule: ScheduleSelector!, $at: Float!) {"
-        " scheduleDryRun(selectorData: $schedule, timestamp: $at) { __typename"
-        " ... on DryRunInstigationTick { evaluationResult { error { message } runRequests {"
-        " jobName runKey tags { key value } } } } } }",
-        schedule=LOCATION | {"scheduleName": "after_the_hour"},
-        at=TICK.timestamp(),
-    )["scheduleDryRun"]["evaluationResult"]
-    assert ticked["error"] is None
-    [request] = ticked["runRequests"]
+def test_a_tick_of_the_hourly_schedule_launches_a_run_that_succeeds(dev: Dev) -> None:
+    run = dev.until(lambda: finished(dev), RUN_WITHIN_S, "no run of the schedule finished")
+    tags = {tag["key"]: tag["value"] for tag in run["tags"]}
 
-    launched = dev.ask(
-        "mutation ($run: ExecutionParams!) { launchRun(executionParams: $run) { __typename"
-        " ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }",
-        run={
-            "selector": LOCATION | {"jobName": request["jobName"] or "hourly"},
-            "mode": "default",
-            "executionMetadata": {"tags": [{"key": tag["key"], "value": tag["value"]} for tag in request["tags"]]},
-        },
-    )["launchRun"]
-    assert launched["__typename"] == "LaunchRunSuccess", launched
-    status = dev.until(lambda: finished(dev, launched["run"]["runId"]), RUN_WITHIN_S, "the run did not finish")
-
-    assert request["runKey"] == "2026-03-04-10:00"
-    assert status == "SUCCESS", errors_of(dev, launched["run"]["runId"])
+    assert run["status"] == "SUCCESS", errors_of(dev, run["runId"])
+    assert run["jobName"] == "hourly"
+    assert tags["dagster/schedule_name"] == SCHEDULE  # the daemon's mark
+    assert tags["dagster/partition"] == f"{CLOSED:%Y-%m-%d-%H:00}"
     assert json.loads((dev.folder / "lake" / "published" / "CURRENT").read_text())["version"] == 1
-    assert (dev.folder / "lake/lake/coverage/venue=deribit/date=2026-03-04/hour=10.parquet").is_file()
+    assert (dev.folder / f"lake/lake/coverage/venue=deribit/date={CLOSED:%Y-%m-%d}/hour={CLOSED:%H}.parquet").is_file()
 
 
-def finished(dev: Dev, run_id: str) -> str | None:
-    found = dev.ask("query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run_id)
-    status = str(found["runOrError"]["status"])
-    return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
+def finished(dev: Dev) -> dict[str, Any] | None:
+    """The first run of this instance, once it has ended."""
+    runs = dev.ask("{ runsOrError { ... on Runs { results { runId jobName status tags { key value } } } } }")
+    first: dict[str, Any] = next(reversed(runs["runsOrError"]["results"]), {})
+    return first if first.get("status") in {"SUCCESS", "FAILURE", "CANCELED"} else None
 
 
 def errors_of(dev: Dev, run_id: str) -> list[str]:
@@ -229,7 +231,7 @@ def listeners_of(pid: int) -> Iterator[str]:
         except OSError:
             continue  # closed meanwhile
     for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+        for line in Path(f"/proc/self/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == "0A" and f"socket:[{fields[9]}]" in held:
                 host, _, port = fields[1].partition(":")

@@ -1,6 +1,7 @@
 """What Dagster loads: an asset and a check a dataset, few steps, one writer, and schedules that repeat nothing."""
 
 import ast
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,16 +110,82 @@ AFTER_MIDNIGHT = datetime(2026, 3, 5, 0, 25, tzinfo=UTC)
     ],
 )
 def test_a_schedule_asks_for_the_partition_that_its_moment_is_about(
-    defs: dg.Definitions, schedule: str, cron: str, job: str, at: datetime, partition_key: str
+    defs: dg.Definitions, schedule: str, cron: str, job: str, at: datetime, partition_key: str, tmp_path: Path
 ) -> None:
     definition = defs.resolve_schedule_def(schedule)
 
-    request = definition(dg.build_schedule_context(scheduled_execution_time=at))
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        [request] = asked_of(defs, schedule, at, instance)
 
     assert (definition.cron_schedule, definition.execution_timezone, definition.job_name) == (cron, "UTC", job)
     assert request.partition_key == partition_key
     # An hour and a day are built once a tick, however often it is evaluated; every sweep is a new look.
     assert request.run_key == (None if job == "sweep" else partition_key)
+
+
+def asked_of(
+    defs: dg.Definitions, schedule: str, at: datetime, instance: dg.DagsterInstance
+) -> Sequence[dg.RunRequest]:
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=at, repository_def=defs.get_repository_def()
+    )
+    return defs.resolve_schedule_def(schedule).evaluate_tick(context).run_requests or ()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "asset", "at", "published", "asked"),
+    [
+        pytest.param(
+            "after_the_hour",
+            ["published", "mart_pressure_differentials_hourly"],
+            datetime(2026, 3, 5, 2, 5, tzinfo=UTC),
+            ("2026-03-04-21:00", "2026-03-04-23:00"),
+            ["2026-03-04-22:00", "2026-03-05-00:00", "2026-03-05-01:00"],
+            id="hours, across midnight",
+        ),
+        pytest.param(
+            "after_the_close",
+            ["published", "mart_pressure_differentials_daily"],
+            AFTER_MIDNIGHT,
+            ("2026-03-01", "2026-03-02"),
+            ["2026-03-03", "2026-03-04"],
+            id="days",
+        ),
+        pytest.param(
+            "after_the_hour",
+            ["published", "mart_pressure_differentials_hourly"],
+            AT_FIVE_PAST,
+            ("2024-01-14-20:00",),
+            ["2026-03-04-23:00"],
+            id="a recorded hour of long ago is no reason to ask for all since",
+        ),
+        pytest.param(
+            "after_the_hour",
+            ["published", "mart_pressure_differentials_hourly"],
+            AT_FIVE_PAST,
+            ("2026-03-04-22:00", "2026-03-04-23:00"),
+            ["2026-03-04-23:00"],
+            id="nothing missed",
+        ),
+    ],
+)
+def test_a_schedule_makes_up_for_what_it_missed_while_it_was_down(
+    defs: dg.Definitions,
+    schedule: str,
+    asset: list[str],
+    at: datetime,
+    published: tuple[str, ...],
+    asked: list[str],
+    tmp_path: Path,
+) -> None:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        for key in published:
+            instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=key))
+
+        requests = asked_of(defs, schedule, at, instance)
+
+    assert [request.partition_key for request in requests] == asked
+    assert [request.run_key for request in requests] == asked
 
 
 def test_what_assets_do_is_told_elsewhere() -> None:
