@@ -13,7 +13,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ingestion.records import Candle, FundingRate, Instrument, Record, Trade
+from ingestion.records import (
+    Candle,
+    FundingRate,
+    GasPrice,
+    Instrument,
+    Liquidation,
+    Record,
+    StreamHole,
+    Trade,
+    VolatilityIndex,
+)
 
 R = TypeVar("R", bound=Record)
 Found = tuple[Record, str]  # a row, and the key of the raw object it came from
@@ -24,6 +34,10 @@ GRAINS: dict[type[Record], tuple[str, ...]] = {
     Trade: ("kind", "symbol", "is_aggregate", "trade_id"),
     FundingRate: ("kind", "symbol", "event_ts"),
     Candle: ("kind", "symbol", "interval_s", "event_ts"),
+    Liquidation: ("kind", "symbol", "event_ts", "side", "px", "qty", "liquidation_id"),
+    VolatilityIndex: ("kind", "symbol", "interval_s", "event_ts"),
+    GasPrice: ("symbol", "chain_id", "block_number", "captured_ts"),
+    StreamHole: ("kind", "symbol", "dataset", "captured_ts", "reason"),
 }
 SNAPSHOT_GRAIN = ("kind", "symbol", "captured_ts", "event_ts")
 
@@ -91,5 +105,8 @@ _SETTLE: dict[type[Record], Callable[[Record, Record], Record | None]] = {
     Trade: _first,
     FundingRate: _latest,
     Candle: _latest,
+    Liquidation: _first,
+    VolatilityIndex: _latest,
+    StreamHole: _latest,
     Instrument: _latest,
 }

@@ -55,25 +55,45 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         text: str = msgspec.json.decode(self.body, type=str)
         return base64.b64decode(text) if self.encoding == "base64" else text.encode()
 
+    @property
+    def asked(self) -> str | None:
+        """The body of a POST as JSON text; recordings keep it as text or as the JSON itself."""
+        raw = bytes(self.request)
+        if raw == b"null":
+            return None
+        return str(msgspec.json.decode(raw)) if raw.startswith(b'"') else raw.decode()
+
     def reply(self) -> Reply:
         at = self.at
         if at is None:
             raise Unreadable(f"{self.venue} {self.path}: the envelope has no capture time")
-        return Reply.read(self.path, self.query, self.reply_bytes, at)
+        return Reply.read(self.path, self.query, self.reply_bytes, at, self.asked)
 
 
 _DECODER = msgspec.json.Decoder(Envelope)
 _ENCODER = msgspec.json.Encoder()
 
 
-def seal(*, venue: str, host: str, path: str, query: str, status: int, captured_ts: datetime, body: bytes) -> Envelope:
-    """Wrap a reply so that its bytes can be had back exactly."""
+def seal(
+    *,
+    venue: str,
+    host: str,
+    path: str,
+    query: str,
+    status: int,
+    captured_ts: datetime,
+    body: bytes,
+    asked: str | None = None,
+) -> Envelope:
+    """Wrap a reply so that its bytes can be had back exactly; `asked` is the body of a POST."""
     raw, encoding = _embed(body)
     return Envelope(
         venue=venue,
+        method="GET" if asked is None else "POST",
         host=host,
         path=path,
         query=query,
+        request=msgspec.Raw(b"null") if asked is None else msgspec.Raw(msgspec.json.encode(asked)),
         status=status,
         captured_ts=captured_ts.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         encoding=encoding,

@@ -22,6 +22,9 @@ from ingestion.venues.base import Refused, Reject, Venue
 # payload: they cost the reply and are told apart as rule `parser`, and the hour goes on.
 PARSER_SLIPS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
+# What their rows name is no instrument, or is one already.
+NO_INSTRUMENT = frozenset({"instruments", "index_prices", "volatility_indices", "gas_prices", "stream_holes"})
+
 
 @dataclass(frozen=True, slots=True)
 class NormalisedHour:
@@ -144,7 +147,7 @@ def _documented(venue: Venue, hour: datetime, records: dict[str, list[Record]]) 
     listed = {(record.kind, record.symbol) for record in records.get("instruments", [])}
     first_seen: dict[tuple[Kind, str], datetime] = {}
     for dataset, rows in records.items():
-        if dataset in {"instruments", "index_prices"}:  # an index is no instrument
+        if dataset in NO_INSTRUMENT:
             continue
         for row in rows:
             name = (row.kind, row.symbol)

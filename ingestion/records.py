@@ -29,9 +29,11 @@ class Instrument(Record, frozen=True, kw_only=True):
     base_asset: str
     quote_asset: str  # what prices are quoted in; for coin-premium options the strike's currency, USD
     settle_asset: str
-    contract_size: float  # one contract: base coin if linear, quote currency if inverse; 1 for spot
+    # One contract: base coin if linear, quote currency if inverse, settlement coin a point of price if quanto.
+    contract_size: float
     amount_unit: AmountUnit  # what this venue's sizes, trades and open interest count
     is_inverse: bool  # coin-settled; for options: premium quoted in the base coin
+    is_quanto: bool = False  # settled in a coin that is neither base nor quote, at a fixed rate
     tick_size_px: float | None = None
     lot_size_qty: float | None = None
     strike_px: float | None = None
@@ -135,6 +137,64 @@ class Candle(Record, frozen=True, kw_only=True):
     volume_base: float | None = None
 
 
+class Liquidation(Record, frozen=True, kw_only=True):
+    """One forced order; `side` is the order's, so `buy` closes a short."""
+
+    liquidation_id: str | None = None  # null where the venue gives none
+    side: Literal["buy", "sell"]
+    px: float
+    px_source: Literal["fill", "order", "bankruptcy"]  # what the venue's price is
+    qty: float
+    is_sampled: bool = False  # the venue shows some only, as Binance the largest of a second
+
+
+class VolatilityIndex(Record, frozen=True, kw_only=True):
+    """A venue's volatility index, decimals a year: one value, or a bar labelled by its start; `kind` is `option`."""
+
+    base_asset: str
+    interval_s: int | None = None  # null: one value
+    open_iv_ann: float | None = None
+    high_iv_ann: float | None = None
+    low_iv_ann: float | None = None
+    close_iv_ann: float  # the value
+
+
+class GasPrice(Record, frozen=True, kw_only=True):
+    """What a transaction costs on a chain; `symbol` is the coin it is paid in, `venue` the chain, `kind` is `spot`.
+
+    Wei a gas unit. The fees of an OP-stack chain's data on its first layer stand beside its own.
+    """
+
+    chain_id: int
+    block_number: int
+    base_fee_wei: int | None = None  # of this block
+    next_base_fee_wei: int | None = None  # of the next, which EIP-1559 fixes
+    gas_price_wei: int | None = None  # the node's suggestion
+    priority_fee_p10_wei: int | None = None  # of the block's gas, by percentile
+    priority_fee_p50_wei: int | None = None
+    priority_fee_p90_wei: int | None = None
+    gas_used_frac: float | None = None
+    l1_base_fee_wei: int | None = None
+    l1_blob_base_fee_wei: int | None = None
+    l1_base_fee_scalar: int | None = None
+    l1_blob_base_fee_scalar: int | None = None
+
+
+HoleReason = Literal[
+    "gap", "reset", "silence", "disconnected", "no_snapshot", "crossed", "checksum", "overflow", "killed"
+]
+
+
+class StreamHole(Record, frozen=True, kw_only=True):
+    """A stretch in which a stream told nothing that can be trusted, from `captured_ts` to `until_ts`."""
+
+    dataset: str
+    until_ts: datetime | None = None  # null: not mended within the hour
+    reason: HoleReason
+    missed_from_id: int | None = None
+    missed_to_id: int | None = None
+
+
 class IndexPrice(Record, frozen=True, kw_only=True):
     """A venue's index: `symbol` is the index's own name, `kind` is `spot`."""
 
@@ -155,5 +215,9 @@ DATASETS: dict[str, type[Record]] = {
     "open_interest": OpenInterest,
     "candles": Candle,
     "index_prices": IndexPrice,
+    "liquidations": Liquidation,
+    "volatility_indices": VolatilityIndex,
+    "gas_prices": GasPrice,
+    "stream_holes": StreamHole,
 }
 DATASET_OF: dict[type[Record], str] = {record: name for name, record in DATASETS.items()}

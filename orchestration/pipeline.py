@@ -112,7 +112,7 @@ class Pipeline:
 
     def _transport(self, at: datetime) -> Transport:
         if self.settings.source == "live" or self.settings.base_url:
-            return LiveTransport(base_url=self.settings.base_url)
+            return LiveTransport(base_url=self.settings.base_url, base_urls=dict(self.settings.base_urls))
         # Only who asks for the simulation loads it.
         from ingestion.sandbox.faults import Faults
         from ingestion.sandbox.market import Market

@@ -9,7 +9,7 @@ from pathlib import Path
 from ingestion.envelopes import Envelope, Unreadable, seal, unpack
 from ingestion.hours import HOUR, hour_of
 from ingestion.raw import RawZone
-from ingestion.venues import VENUES
+from ingestion.venues import OWN_NAMES, VENUES
 from ingestion.venues.base import Refused
 
 UNRECOGNISED = "unrecognised"  # raw dataset of replies that no endpoint claims; the gate says why
@@ -58,17 +58,18 @@ def read_envelopes(
     recorded = Recorded()
     for envelope in _read(paths):
         at = envelope.at
-        if envelope.venue not in VENUES:
+        venue = OWN_NAMES.get(envelope.venue)
+        if venue is None:
             recorded.left_out[f"{envelope.venue}: no adapter"] += 1
-        elif envelope.venue not in venues:
+        elif venue not in venues:
             recorded.left_out[f"{envelope.venue}: not asked for"] += 1
         elif at is None:
             recorded.left_out[f"{envelope.venue}: no capture time"] += 1
         elif (start and at < start) or (end and at >= end):
             recorded.left_out["outside the span"] += 1
         else:
-            key = (envelope.venue, _dataset(envelope), hour_of(at))
-            recorded.parcels.setdefault(key, []).append(_own(envelope, at))
+            key = (venue, _dataset(venue, envelope), hour_of(at))
+            recorded.parcels.setdefault(key, []).append(_own(venue, envelope, at))
     if not recorded.parcels:
         reasons = ", ".join(f"{count} {reason}" for reason, count in recorded.left_out.items()) or "no replies"
         raise ValueError(f"{len(paths)} files: nothing to replay ({reasons})")
@@ -85,22 +86,23 @@ def _read(paths: Sequence[Path]) -> Iterator[Envelope]:
             yield from unpack(stream, str(path))
 
 
-def _dataset(envelope: Envelope) -> str:
+def _dataset(venue: str, envelope: Envelope) -> str:
     try:
         reply = envelope.reply()
-        return VENUES[envelope.venue].endpoint(reply.path, reply.query).dataset
+        return VENUES[venue].endpoint(reply.path, reply.query).dataset
     except Refused:
         return UNRECOGNISED
 
 
-def _own(envelope: Envelope, at: datetime) -> Envelope:
+def _own(venue: str, envelope: Envelope, at: datetime) -> Envelope:
     """The same reply in this lake's own envelope; the recording's clock becomes `captured_ts`."""
     return seal(
-        venue=envelope.venue,
+        venue=venue,
         host=envelope.host,
         path=envelope.path,
         query=envelope.query,
         status=envelope.status,
         captured_ts=at,
         body=envelope.reply_bytes,
+        asked=envelope.asked,
     )

@@ -26,6 +26,7 @@ class BarographResource(dg.ConfigurableResource[Pipeline]):
     warehouse_path: str
     source: str
     base_url: str | None
+    base_urls: dict[str, str]
     venues: list[str]
     underlyings: list[str]
     sweep_minutes: int
@@ -40,6 +41,7 @@ class BarographResource(dg.ConfigurableResource[Pipeline]):
             warehouse_path=str(settings.warehouse_path),
             source=settings.source,
             base_url=settings.base_url,
+            base_urls=dict(settings.base_urls),
             venues=list(settings.venues),
             underlyings=list(settings.underlyings),
             sweep_minutes=settings.sweep_minutes,
@@ -55,6 +57,7 @@ class BarographResource(dg.ConfigurableResource[Pipeline]):
                 warehouse_path=Path(self.warehouse_path),
                 source="sandbox" if self.source == "sandbox" else "live",
                 base_url=self.base_url,
+                base_urls=tuple(self.base_urls.items()),
                 venues=tuple(self.venues),
                 underlyings=tuple(self.underlyings),
                 sweep_minutes=self.sweep_minutes,

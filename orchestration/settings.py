@@ -11,6 +11,7 @@ from ingestion.venues import VENUES
 Source = Literal["live", "sandbox"]
 
 SOURCES = ("live", "sandbox")
+SIMULATED = ("binance_spot", "binance_usdm", "binance_coinm", "deribit", "okx", "bybit")  # by the sandbox
 
 
 class BadSetting(ValueError):
@@ -25,12 +26,17 @@ class Settings:
     warehouse_path: Path = field(default_factory=lambda: Path.cwd() / ".barograph" / "warehouse.duckdb")
     source: Source = "live"
     base_url: str | None = None  # one server in the place of all venues: a proxy, or `barograph sandbox`
-    venues: tuple[str, ...] = tuple(VENUES)
+    base_urls: tuple[tuple[str, str], ...] = ()  # (venue, URL): an own node, a testnet, a proxy of one venue
+    venues: tuple[str, ...] = ()  # none named: all that this source can answer
     underlyings: tuple[str, ...] = ("BTC", "ETH")
     sweep_minutes: int = 5
     capture_deadline_s: float = 120.0
     sandbox_seed: int = 7
     sandbox_faults: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.venues:
+            object.__setattr__(self, "venues", SIMULATED if self.source == "sandbox" else tuple(VENUES))
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -42,7 +48,8 @@ class Settings:
             warehouse_path=Path(env.get("BAROGRAPH_WAREHOUSE_PATH") or default.warehouse_path).absolute(),
             source=_source(env.get("BAROGRAPH_SOURCE") or default.source),
             base_url=env.get("BAROGRAPH_BASE_URL") or None,
-            venues=known_venues(_listed(env.get("BAROGRAPH_VENUES")) or default.venues),
+            base_urls=_base_urls(env),
+            venues=known_venues(_listed(env.get("BAROGRAPH_VENUES"))),
             underlyings=tuple(a.upper() for a in _listed(env.get("BAROGRAPH_UNDERLYINGS"))) or default.underlyings,
             sweep_minutes=_minutes(env.get("BAROGRAPH_SWEEP_MINUTES") or str(default.sweep_minutes)),
             sandbox_seed=_whole("BAROGRAPH_SANDBOX_SEED", env.get("BAROGRAPH_SANDBOX_SEED") or "7"),
@@ -56,6 +63,13 @@ def known_venues(names: tuple[str, ...]) -> tuple[str, ...]:
         if name not in VENUES:
             raise BadSetting(f"venue {name!r}: unknown (expected one of {', '.join(VENUES)})")
     return names
+
+
+def _base_urls(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    prefix = "BAROGRAPH_URL_"
+    named = {name.removeprefix(prefix).lower(): url for name, url in env.items() if name.startswith(prefix) and url}
+    known_venues(tuple(named))
+    return tuple(sorted(named.items()))
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def refused(told: Told, *words: str) -> None:
 
 
 BAD_ARGUMENTS = [
-    (("run", *HOUR, "--venue", "kraken"), ("venue 'kraken'", "expected one of binance_spot")),
+    (("run", *HOUR, "--venue", "nowhere"), ("venue 'nowhere'", "expected one of binance_spot")),
     (("run", "--from", "yesterday", "--to", "2026-03-04"), ("yesterday", "expected")),
     (("run", "--from", "2026-03-04", "--to", "2026-02-30"), ("2026-02-30", "expected")),
     (
@@ -111,11 +111,11 @@ def test_a_bad_argument_is_named_with_what_was_expected(
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("BAROGRAPH_SOURCE", "kraken", "expected live or sandbox"),
+        ("BAROGRAPH_SOURCE", "nowhere", "expected live or sandbox"),
         ("BAROGRAPH_SWEEP_MINUTES", "7", "expected a divisor of 60"),
         ("BAROGRAPH_SWEEP_MINUTES", "often", "expected a whole number"),
         ("BAROGRAPH_SANDBOX_SEED", "-1", "expected a whole number"),
-        ("BAROGRAPH_VENUES", "okx,kraken", "expected one of"),
+        ("BAROGRAPH_VENUES", "okx,nowhere", "expected one of"),
     ],
 )
 def test_a_bad_setting_is_named_with_what_was_expected(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.envelopes import Envelope, Unreadable, pack, seal, unpack
+from ingestion.venues.base import Refused, Reply
 
 AT = datetime(2026, 1, 2, 13, 0, 5, 123456, tzinfo=UTC)
 
@@ -59,3 +60,34 @@ def test_a_recording_without_a_clock_cannot_be_placed() -> None:
     assert envelope.at is None
     with pytest.raises(Unreadable, match="no capture time"):
         envelope.reply()
+
+
+class TestWhatWasPosted:
+    """Some venues take their questions as JSON bodies; what was asked is needed to read what came back."""
+
+    def test_it_is_kept_as_it_was_sent_and_read_by_dotted_names(self) -> None:
+        asked = '{"type":"candleSnapshot","req":{"coin":"BTC","startTime":1700000000000},"also":[true,"x"]}'
+        sealed = seal(venue="v", host="h", path="/info", query="", status=200, captured_ts=AT, body=b"[]", asked=asked)
+        [again] = unpack(io.BytesIO(pack([sealed])), "it")
+
+        assert again.method == "POST"
+        assert again.asked == asked
+        assert again.reply().query == {
+            "type": "candleSnapshot",
+            "req.coin": "BTC",
+            "req.startTime": "1700000000000",
+            "also.0": "true",
+            "also.1": "x",
+        }
+
+    @pytest.mark.parametrize("written", ['{"type":"meta"}', '"{\\"type\\":\\"meta\\"}"'], ids=["as JSON", "as text"])
+    def test_recordings_may_keep_it_either_way(self, written: str) -> None:
+        asked_and_when = f'"request":{written},"recorded_at":"2026-01-02T00:00:00Z"'
+        line = f'{{"venue":"v","path":"/info",{asked_and_when},"status":200,"body":1}}'
+        [envelope] = unpack(io.BytesIO(line.encode()), "it")
+
+        assert envelope.reply().query == {"type": "meta"}
+
+    def test_a_question_that_is_no_json_refuses_the_reply(self) -> None:
+        with pytest.raises(Refused, match="what was asked is no JSON"):
+            Reply.read("/info", "", b"[]", AT, "{type: meta}")

@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 
 from ingestion.sandbox import books, calendars
-from ingestion.sandbox.app import routes, server
+from ingestion.sandbox.app import VENUES_SERVED, routes, server
 from ingestion.sandbox.market import Market
 from ingestion.sandbox.path import milliseconds
-from ingestion.venues import VENUES
 from tests.sandbox_asks import AT, INSTANTS, PATHS
 
 YEAR = timedelta(days=365)
@@ -163,7 +162,7 @@ def test_the_lean_follows_pressure_by_its_formula(market: Market) -> None:
 
 
 def test_books_run_outward_uncrossed_and_cover_a_hundred_basis_points(market: Market) -> None:
-    for venue in VENUES:
+    for venue in VENUES_SERVED:
         for listing in market.listings(venue, AT, "spot", "perp", "future"):
             book = market.book_of(listing, AT)
             assert book.ask_px[0] > book.bid_px[0]

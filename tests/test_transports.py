@@ -8,6 +8,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable
 
 import httpx
+import msgspec
 import pytest
 import zstandard
 
@@ -50,6 +51,22 @@ class TestAReply:
         assert str(heard[0].url) == "http://127.0.0.1:1/sandbox/depth"
         with pytest.raises(ValueError, match=r"base URL 'venue\.test': expected http://host"):
             LiveTransport("venue.test")
+
+    def test_may_be_to_a_post_whose_body_goes_out_as_it_stands(self) -> None:
+        handler, heard = answers(says(200, b"[]"))
+        envelope = asked(live(handler), Request.post("/info", {"type": "l2Book", "coin": "BTC"}))
+
+        assert (heard[0].method, heard[0].content) == ("POST", b'{"type":"l2Book","coin":"BTC"}')
+        assert heard[0].headers["content-type"] == "application/json"
+        assert (envelope.method, envelope.asked) == ("POST", '{"type":"l2Book","coin":"BTC"}')
+
+    def test_of_one_venue_may_come_from_another_address(self) -> None:
+        handler, heard = answers(says(200, b"[]"))
+        own = {"okx": "https://node.test/secret-key"}
+        envelope = asked(LiveTransport(base_urls=own, transport=httpx.MockTransport(handler)), Request("/depth"))
+
+        assert str(heard[0].url) == "https://node.test/secret-key/depth"
+        assert b"secret-key" not in msgspec.json.encode(envelope)
 
     @pytest.mark.parametrize("members", [1, 3])
     def test_is_inflated(self, members: int) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -15,7 +16,7 @@ from ingestion.envelopes import Envelope, unpack
 from ingestion.gate.rows import MAX_SKEW, broken_rule
 from ingestion.records import Instrument, OrderBook, Record
 from ingestion.venues import VENUES
-from ingestion.venues.base import Endpoint, Plan, Refused, Reject, Reply, Venue
+from ingestion.venues.base import Endpoint, Plan, Refused, Reject, Reply, Request, Venue
 from tests.conftest import RECORDINGS
 
 # Where a recording keeps no capture time, and its path is refused before any time matters.
@@ -79,7 +80,12 @@ def outcome_of(venue: Venue, reply: Reply) -> Outcome:
 
 def reply_in(envelope: Envelope) -> Reply:
     at = envelope.at or UNKNOWN_CAPTURE
-    return Reply.read(envelope.path, envelope.query, envelope.reply_bytes, at)
+    return Reply.read(envelope.path, envelope.query, envelope.reply_bytes, at, envelope.asked)
+
+
+def envelopes_in(path: Path) -> Iterator[Envelope]:
+    with path.open("rb") as stream:
+        yield from unpack(stream, path.name)
 
 
 _OUTCOMES: dict[str, list[Outcome]] = {}
@@ -94,11 +100,12 @@ def venue(request: pytest.FixtureRequest) -> Venue:
 def outcomes(venue: Venue, recordings: object) -> list[Outcome]:
     """Every recorded payload of the venue, read once for all tests."""
     if venue.name not in _OUTCOMES:
-        path = RECORDINGS / "http" / f"{venue.name}.jsonl.zst"
-        if not path.exists():
+        paths = [RECORDINGS / "http" / f"{name}.jsonl.zst" for name in (venue.name, *venue.known_as)]
+        if not any(path.exists() for path in paths):
             pytest.skip(f"no recorded replies of {venue.name}")
-        with path.open("rb") as stream:
-            _OUTCOMES[venue.name] = [outcome_of(venue, reply_in(envelope)) for envelope in unpack(stream, path.name)]
+        _OUTCOMES[venue.name] = [
+            outcome_of(venue, reply_in(envelope)) for path in paths if path.exists() for envelope in envelopes_in(path)
+        ]
     return _OUTCOMES[venue.name]
 
 
@@ -214,29 +221,33 @@ class TestRealPayloads:
         assert broken == []
 
 
-def planned(venue: Venue) -> list[tuple[Endpoint, str, str]]:
+def planned(venue: Venue) -> list[tuple[Endpoint, Request]]:
     return [
-        (endpoint, request.path, request.query_string)
+        (endpoint, request)
         for endpoint in venue.endpoints
         if endpoint.requests is not None
         for request in endpoint.requests(PLAN)
     ]
 
 
+def answer_to(request: Request, body: bytes) -> Reply:
+    return Reply.read(request.path, request.query_string, body, NOON, request.body)
+
+
 def test_what_is_asked_is_answered_by_the_endpoint_that_asks(venue: Venue) -> None:
     """Also before any instrument is known: there are defaults for the wanted underlyings."""
-    for endpoint, path, query in planned(venue):
-        reply = Reply.read(path, query, b"", NOON)
+    for endpoint, request in planned(venue):
+        reply = answer_to(request, b"")
         answering = venue.endpoint(reply.path, reply.query)
         assert (answering.dataset, answering.parse) == (endpoint.dataset, endpoint.parse)
 
 
 @pytest.mark.parametrize("body", JUNK, ids=lambda body: repr(body[:20]))
 def test_a_reply_that_is_none_is_refused_and_never_read_as_rows(venue: Venue, body: bytes) -> None:
-    for _, path, query in planned(venue):
-        outcome = outcome_of(venue, Reply.read(path, query, body, NOON))
-        assert outcome.records == [], (path, query)
-        assert outcome.refused or outcome.rejects, (path, query)
+    for _, request in planned(venue):
+        outcome = outcome_of(venue, answer_to(request, body))
+        assert outcome.records == [], request
+        assert outcome.refused or outcome.rejects, request
 
 
 def test_an_unknown_path_is_refused_by_name(venue: Venue) -> None:

@@ -15,9 +15,11 @@ from ingestion.hours import HOUR
 from ingestion.records import DATASETS
 
 # Asked again later for a past hour, so their capture may fall into any hour.
-ARCHIVED = frozenset({"trades", "candles", "funding_rates"})
+ARCHIVED = frozenset({"trades", "candles", "funding_rates", "volatility_indices", "liquidations"})
 # One reply an hour tells of all of it.
-WHOLE_HOUR = frozenset({"instruments", "candles", "funding_rates"})
+WHOLE_HOUR = frozenset(
+    {"instruments", "candles", "funding_rates", "volatility_indices", "liquidations", "stream_holes"}
+)
 QUARTER = pd.Timedelta(minutes=15)
 # A row in which all of these are null says nothing.
 TOLD_BY: dict[str, tuple[str, ...]] = {
@@ -30,6 +32,7 @@ TOLD_BY: dict[str, tuple[str, ...]] = {
 LEVEL_BY: dict[str, tuple[str, ...]] = {
     "trades": ("px",),
     "index_prices": ("index_px",),
+    "volatility_indices": ("close_iv_ann",),
     "spot_tickers": ("last_px", "bid_px"),
     "future_tickers": ("mark_px", "last_px"),
     "perp_tickers": ("mark_px", "last_px"),

@@ -19,8 +19,10 @@ from ingestion.records import (
     Candle,
     FundingRate,
     FutureTicker,
+    GasPrice,
     IndexPrice,
     Instrument,
+    Liquidation,
     OpenInterest,
     OptionQuote,
     OrderBook,
@@ -28,6 +30,7 @@ from ingestion.records import (
     Record,
     SpotTicker,
     Trade,
+    VolatilityIndex,
 )
 
 Broken = tuple[str, str]
@@ -37,8 +40,12 @@ MAX_SKEW = timedelta(seconds=60)
 MAX_SNAPSHOT_AGE = timedelta(hours=24)
 MAX_TIME_TO_EXPIRY = timedelta(days=3650)  # the longest future or option ever listed ran under three years
 
-SNAPSHOTS = frozenset({OrderBook, SpotTicker, FutureTicker, PerpTicker, OptionQuote, OpenInterest, IndexPrice})
-EVENTS = frozenset({Trade, FundingRate, Candle})  # what happened at an instant, and means nothing without it
+SNAPSHOTS = frozenset(
+    {OrderBook, SpotTicker, FutureTicker, PerpTicker, OptionQuote, OpenInterest, IndexPrice, GasPrice}
+)
+EVENTS = frozenset(
+    {Trade, FundingRate, Candle, Liquidation, VolatilityIndex}
+)  # what happened at an instant, and means nothing without it
 KINDS: dict[type[Record], frozenset[str]] = {
     SpotTicker: frozenset({"spot"}),
     FutureTicker: frozenset({"future"}),
@@ -46,6 +53,9 @@ KINDS: dict[type[Record], frozenset[str]] = {
     OptionQuote: frozenset({"option"}),
     IndexPrice: frozenset({"spot"}),
     FundingRate: frozenset({"perp"}),
+    Liquidation: frozenset({"perp", "future", "option"}),
+    VolatilityIndex: frozenset({"option"}),
+    GasPrice: frozenset({"spot"}),
 }
 ALL_KINDS = frozenset({"spot", "perp", "future", "option"})
 
@@ -73,13 +83,16 @@ BOUNDS = (
     Bound("greek_range", r"gamma|vega", 0, inf),
     # Venues cap one settlement at 4 % or less; beyond 5 % it is a percent or a yearly rate.
     Bound("funding_range", r"funding_rate", -0.05, 0.05),
+    Bound("gas_range", r".+_wei|.+_scalar|block_number|chain_id", 0, 2**62),
+    Bound("gas_range", r"gas_used_frac", 0, 1),
     Bound("interval_range", r"(.+_)?interval_s", 1, 31 * 86_400),
-    Bound("negative", r"(.+_)?qty|volume_.+|open_interest_.+|sequence_id", 0, inf),
+    Bound("negative", r"(.+_)?qty|volume_.+|open_interest_.+|sequence_id|missed_.+_id", 0, inf),
 )
 # Where one dataset departs from its fields' names.
 EXCEPTIONS: dict[type[Record], tuple[Bound, ...]] = {
     # A trade of nothing is no trade; a quote of nothing is a side without orders.
     Trade: (Bound("positive", r"qty", 0, inf, is_open=True),),
+    Liquidation: (Bound("positive", r"qty", 0, inf, is_open=True),),
     # A nearly worthless option's mark rounds to nothing at the venue's tick.
     OptionQuote: (Bound("negative", r"mark_px", 0, inf),),
 }

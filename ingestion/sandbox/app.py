@@ -27,6 +27,7 @@ VENUE_OF_PREFIX: Final = {
     "/api/v5": "okx",
     "/v5/": "bybit",
 }
+VENUES_SERVED: Final = tuple(VENUE_OF_PREFIX.values())
 
 
 class Clock(Protocol):

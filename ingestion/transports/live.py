@@ -6,7 +6,8 @@ request: asking on is what turns a pause into a ban.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -51,7 +52,7 @@ class _Again(Exception):
 
 
 class LiveTransport:
-    """Replies over HTTP. `base_url` or `app` put one server in every venue's place.
+    """Replies over HTTP. `base_url` or `app` put one server in every venue's place, `base_urls` one in a venue's.
 
     Connections belong to an event loop: close before a loop ends, and ask on in the next.
     """
@@ -64,6 +65,7 @@ class LiveTransport:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         passing: Time | None = None,
+        base_urls: Mapping[str, str] | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
         attempts: int = ATTEMPTS,
     ) -> None:
@@ -73,6 +75,7 @@ class LiveTransport:
             transport = httpx.ASGITransport(app)
             base_url = base_url or "http://sandbox"
         self._base_url = _checked(base_url) if base_url else None
+        self._base_urls = {venue: _checked(url) for venue, url in (base_urls or {}).items()}
         self._transport = transport
         self._time = passing or (VirtualTime(self.clock) if self.is_virtual else RealTime())
         self._max_body_bytes = max_body_bytes
@@ -105,12 +108,12 @@ class LiveTransport:
 
     async def _ask(self, venue: Venue, request: Request, weight: int) -> Envelope:
         pace = self._pace(venue)
-        base_url = httpx.URL(self._base_url or venue.base_url)
+        base_url = httpx.URL(self._base_urls.get(venue.name) or self._base_url or venue.base_url)
         query = request.query_string
         url = f"{str(base_url).rstrip('/')}{request.path}{'?' if query else ''}{query}"
         await pace.turn(weight)
         try:
-            async with asyncio.timeout(REPLY_WITHIN_S), self._connected().stream("GET", url) as response:
+            async with asyncio.timeout(REPLY_WITHIN_S), self._asking(url, request) as response:
                 # Before the body is awaited: meanwhile others would ask on.
                 self._heed(response, pace)
                 body = await self._body(response)
@@ -129,7 +132,14 @@ class LiveTransport:
             status=response.status_code,
             captured_ts=self.clock.now(),
             body=body,
+            asked=request.body,
         )
+
+    def _asking(self, url: str, request: Request) -> AbstractAsyncContextManager[httpx.Response]:
+        if request.body is None:
+            return self._connected().stream("GET", url)
+        headers = {"content-type": "application/json"}
+        return self._connected().stream("POST", url, content=request.body.encode(), headers=headers)
 
     def _heed(self, response: httpx.Response, pace: Pace) -> None:
         """Pause or stop the whole venue if the reply asks for it."""

@@ -1,5 +1,6 @@
 """Answers from recordings, including the raw zone itself, as of a virtual clock."""
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,11 +10,11 @@ from ingestion.envelopes import Envelope
 from ingestion.transports.base import CaptureFailed, VirtualClock
 from ingestion.venues.base import Request, Venue
 
-Asked = tuple[str, str, tuple[tuple[str, str], ...]]
+Asked = tuple[str, str, tuple[tuple[str, str], ...], object]
 
 
 class ReplayTransport:
-    """The newest recorded reply not after the clock, to the same venue, path and query in any order.
+    """The newest recorded reply not after the clock, to the same venue, path, query in any order, and POST body.
 
     A reply keeps the time of its recording. Recordings without a time cannot be placed; they are left out
     and counted in `undated_count`.
@@ -30,14 +31,14 @@ class ReplayTransport:
             if at is None:
                 self.undated_count += 1
                 continue
-            asked = _asked(envelope.venue, envelope.path, envelope.query)
+            asked = _asked(envelope.venue, envelope.path, envelope.query, envelope.asked)
             replies.setdefault(asked, []).append((at, envelope))
         # A stable sort: of two replies at one instant the later line wins.
         self._replies = {asked: sorted(pairs, key=lambda pair: pair[0]) for asked, pairs in replies.items()}
 
     async def get(self, venue: Venue, request: Request, weight: int) -> Envelope:
         now = self.clock.now()
-        pairs = self._replies.get(_asked(venue.name, request.path, request.query_string), [])
+        pairs = self._replies.get(_asked(venue.name, request.path, request.query_string, request.body), [])
         place = bisect_right(pairs, now, key=lambda pair: pair[0])
         if place == 0:
             known = f"the newest is of {pairs[-1][0]:%Y-%m-%dT%H:%M:%SZ}" if pairs else "none at any time"
@@ -54,5 +55,6 @@ class ReplayTransport:
         """Nothing is held open."""
 
 
-def _asked(venue: str, path: str, query: str) -> Asked:
-    return venue, path, tuple(sorted(parse_qsl(query, keep_blank_values=True)))
+def _asked(venue: str, path: str, query: str, body: str | None) -> Asked:
+    posted = None if body is None else json.dumps(json.loads(body), sort_keys=True)
+    return venue, path, tuple(sorted(parse_qsl(query, keep_blank_values=True))), posted

@@ -8,6 +8,5 @@ from ingestion.venues.bybit import BYBIT
 from ingestion.venues.deribit import DERIBIT
 from ingestion.venues.okx import OKX
 
-VENUES: dict[str, Venue] = {
-    venue.name: venue for venue in (BINANCE_SPOT, BINANCE_USDM, BINANCE_COINM, DERIBIT, OKX, BYBIT)
-}
+VENUES: dict[str, Venue] = {each.name: each for each in list(globals().values()) if isinstance(each, Venue)}
+OWN_NAMES: dict[str, str] = {other: each.name for each in VENUES.values() for other in (each.name, *each.known_as)}

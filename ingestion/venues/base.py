@@ -3,11 +3,12 @@
 A venue knows no HTTP client, no Dagster, no storage. What it does not know, it refuses where it is read.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -22,20 +23,33 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET to ask of a venue; `query` keeps the order in which the venue documents it."""
+    """One question to a venue: a GET, or a POST of `body` where there is one.
+
+    `query` keeps the order in which the venue documents it.
+    """
 
     path: str
     query: tuple[tuple[str, str], ...] = ()
+    body: str | None = None  # JSON text, sent as it stands
     until_ts: datetime | None = field(default=None, compare=False)  # where `follow` stops; never sent
 
     @property
     def query_string(self) -> str:
         return urlencode(self.query)
 
+    @classmethod
+    def post(cls, path: str, asked: object) -> "Request":
+        """A POST of this object as JSON, keys in their order."""
+        return cls(path, body=json.dumps(asked, separators=(",", ":")))
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back, verbatim, with what was asked and when we had it."""
+    """What came back, verbatim, with what was asked and when we had it.
+
+    What was asked by POST stands in `query` too: `{"type": "l2Book", "req": {"coin": "BTC"}}` as `type` and `req.coin`,
+    list items by their place from 0.
+    """
 
     path: str
     query: Mapping[str, str]
@@ -43,8 +57,15 @@ class Reply:
     captured_ts: datetime
 
     @classmethod
-    def read(cls, path: str, query: str, body: bytes, captured_ts: datetime) -> "Reply":
-        return cls(path, dict(parse_qsl(query, keep_blank_values=True)), body, captured_ts)
+    def read(cls, path: str, query: str, body: bytes, captured_ts: datetime, asked: str | None = None) -> "Reply":
+        """Raises `Refused` where `asked`, the body of a POST, is no JSON."""
+        said = dict(parse_qsl(query, keep_blank_values=True))
+        if asked is not None:
+            try:
+                said |= dict(_flat("", json.loads(asked)))
+            except (ValueError, RecursionError) as error:
+                raise Refused("schema", f"{path}: what was asked is no JSON ({error})") from error
+        return cls(path, said, body, captured_ts)
 
 
 class Refused(ValueError):
@@ -79,7 +100,19 @@ class Plan:
         return sorted({i.symbol for i in self.listed if i.kind in kinds and i.base_asset in self.underlyings})
 
 
+def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(f"{name}.{key}" if name else key, inner)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _flat(f"{name}.{place}" if name else str(place), inner)
+    else:
+        yield name, value if isinstance(value, str) else json.dumps(value)
+
+
 Parse = Callable[[Reply], Iterator[Record | Reject]]
+Proof = Literal["recording", "example", "sandbox"]  # a real reply; the documentation's own; our simulation alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +122,7 @@ class Endpoint:
     `dataset` names the raw dataset; the records that `parse` yields may belong to several.
     `is_archived`: the venue can be asked again later, so the hourly run fetches it for the whole hour.
     `is_reference`: a spot price or an index; asked before the derivatives of the same sweep.
+    `history`: how far back the venue answers, in its own words; `proof`: the best evidence that `parse` is right.
     """
 
     dataset: str
@@ -100,6 +134,8 @@ class Endpoint:
     is_reference: bool = False
     follow: Callable[[Request, Reply], Request | None] | None = None  # the next page, if any
     when: Callable[[Mapping[str, str]], bool] = lambda query: True  # tells endpoints on one path apart
+    history: str = "now"
+    proof: Proof = "example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +150,7 @@ class Venue:
     weight_per_minute: int
     retired: Mapping[str, str] = field(default_factory=dict)  # path expression → why it is refused
     told_within: tuple[str, ...] = ()  # lake datasets that come inside the replies about others
+    known_as: tuple[str, ...] = ()  # other names that recordings give it
 
     @property
     def datasets(self) -> tuple[str, ...]:
