@@ -76,7 +76,7 @@ def refused(told: Told, *words: str) -> None:
 
 
 BAD_ARGUMENTS = [
-    (("run", *HOUR, "--venue", "nowhere"), ("venue 'nowhere'", "expected one of binance_spot")),
+    (("run", *HOUR, "--venue", "nowhere"), ("venue 'nowhere'", "expected one of binance_coinm")),
     (("run", "--from", "yesterday", "--to", "2026-03-04"), ("yesterday", "expected")),
     (("run", "--from", "2026-03-04", "--to", "2026-02-30"), ("2026-02-30", "expected")),
     (
