@@ -4,13 +4,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-import duckdb
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -18,18 +16,11 @@ from rich.table import Table
 from ingestion.envelopes import Unreadable
 from ingestion.hours import HOUR, hour_of, hours_between, parse_instant
 from ingestion.storage import StorageError, Store
+from orchestration.answers import FORMS, err, out, print_answer, write_answer
 from orchestration.candidates import Unpublishable
 from orchestration.outcomes import RunFailed
 from orchestration.publish import PublishError
-from orchestration.published import (
-    NothingPublished,
-    QueryRefused,
-    first_line,
-    only_reading,
-    open_published,
-    query,
-    rows_as_json,
-)
+from orchestration.published import NothingPublished, QueryRefused
 from orchestration.settings import BadSetting, Settings, known_venues
 from orchestration.warehouse import WarehouseBusy
 
@@ -55,8 +46,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="A market-microstructure warehouse for crypto derivatives.",
 )
-out = Console(width=None if sys.stdout.isatty() else 200)
-err = Console(stderr=True)
 
 LakeUri = Annotated[
     str | None,
@@ -208,17 +197,44 @@ def publish(
     out.print(f"version {published.version}: {sum(published.rows.values())} rows in {len(published.rows)} tables")
 
 
-@app.command(epilog='Example: `barograph sql "select * from mart_pressure_differentials_hourly limit 5"`')
+@app.command(epilog='Example: `barograph sql --format parquet --output basis.parquet "select * from fct_basis"`')
 def sql(
     statement: Annotated[str, typer.Argument(help="One SELECT over the published tables")],
-    form: Annotated[str, typer.Option("--format", help="table, json or csv")] = "table",
+    form: Annotated[str, typer.Option("--format", help="table, json, csv or parquet")] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Write all rows to this file, whole or not at all")
+    ] = None,
     lake_uri: LakeUri = None,
 ) -> None:
     """Query what is published, read-only."""
-    if form not in {"table", "json", "csv"}:
-        raise BadSetting(f"--format {form!r}: unknown (expected table, json or csv)")
+    if form not in FORMS:
+        raise BadSetting(f"--format {form!r}: unknown (expected {', '.join(FORMS)})")
+    if (form == "parquet" and output is None) or (form == "table" and output is not None):
+        raise BadSetting(f"--format {form} --output {output}: expected a file with parquet and none with table")
     store = Store.open(_settings(lake_uri).lake_uri)
-    print_answer(store, statement, form)
+    if output is None:
+        print_answer(store, statement, form)
+    else:
+        out.print(f"{write_answer(store, statement, form, output)} bytes in {output}")
+
+
+@app.command(epilog="Example: `barograph status --format json`")
+def status(
+    form: Annotated[str, typer.Option("--format", help="table or json")] = "table",
+    lake_uri: LakeUri = None,
+    warehouse_path: WarehousePath = None,
+) -> None:
+    """What readers get now, how old it is, what its last hour rests on, and what waits to be published."""
+    from orchestration.status import read_status
+
+    if form not in {"table", "json"}:
+        raise BadSetting(f"--format {form!r}: unknown (expected table or json)")
+    settings = _settings(lake_uri, warehouse_path)
+    told = read_status(Store.open(settings.lake_uri), settings.warehouse_path, datetime.now(UTC))
+    if form == "json":
+        out.file.write(told.as_json() + "\n")
+    else:
+        told.show(out)
 
 
 @app.command(epilog="Example: `barograph coverage --from 2026-03-04 --to 2026-03-05`")
@@ -259,45 +275,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def print_answer(store: Store, statement: str, form: str) -> None:
-    """Print a query's rows in the asked form."""
-    if form == "json":
-        out.file.write(_as_json(store, statement) + "\n")
-        return
-    answer = query(store, statement)
-    if answer.is_cut:
-        err.print(
-            f"only the first {len(answer.rows)} rows are shown (expected fewer: add a limit, or use --format json)"
-        )
-    if form == "csv":
-        import csv
-
-        writer = csv.writer(out.file)
-        writer.writerow(answer.columns)
-        writer.writerows(answer.rows)
-        return
-    table = Table(*answer.columns)
-    for row in answer.rows:
-        table.add_row(*("" if value is None else _cell(value) for value in row))
-    out.print(table)
-
-
-def _as_json(store: Store, statement: str) -> str:
-    with open_published(store) as connection:
-        try:
-            return rows_as_json(connection.execute(only_reading(connection, statement)))
-        except duckdb.Error as error:
-            raise QueryRefused(f"query: {first_line(error)}") from error
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
-    return str(value)
-
-
 def _show_coverage(settings: Settings, hours: list[datetime] | None) -> None:
     span = (
         f"where utc_hour between '{min(hours):%Y-%m-%d %H:00:00}+00' and '{max(hours):%Y-%m-%d %H:00:00}+00'"
@@ -310,4 +287,4 @@ def _show_coverage(settings: Settings, hours: list[datetime] | None) -> None:
         "sum(rejected_count)::bigint as rejected, sum(refused_count)::bigint as refused, "
         "count(distinct utc_hour) as hours from fct_data_coverage"
     )
-    print_answer(Store.open(settings.lake_uri), f"{statement} {span} group by venue order by venue", "table")
+    print_answer(Store.open(settings.lake_uri), f"{statement} {span} group by venue order by venue")

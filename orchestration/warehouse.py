@@ -118,6 +118,13 @@ def uncertified(
     return wrong
 
 
+def certified(path: Path) -> dict[tuple[str, datetime], str]:
+    """What each partition held when its tests passed, by (table, start); raises `WarehouseBusy`."""
+    with connect() as connection:
+        _attach(connection, path, read_only=True)
+        return _known(connection)
+
+
 def _held(candidate: Candidate, start: datetime) -> str:
     """A partition's content in a word. The count is in it because a pair of equal rows leaves the hash as it was."""
     content = candidate.partitions.get(start)

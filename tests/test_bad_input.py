@@ -88,7 +88,9 @@ BAD_ARGUMENTS = [
     (("demo", "--day", "someday"), ("someday", "expected")),
     (("sandbox", "--fault", "deribit:nonsense"), ("deribit:nonsense", "expected venue:path expression:kind:share")),
     (("sandbox", "--fault", "deribit:/x:melted:1.0"), ("melted", "expected one of 429")),
-    (("sql", "select 1", "--format", "xml"), ("xml", "expected table, json or csv")),
+    (("sql", "select 1", "--format", "xml"), ("xml", "expected table, json, csv, parquet")),
+    (("sql", "select 1", "--format", "parquet"), ("parquet", "expected a file")),
+    (("status", "--format", "xml"), ("xml", "expected table or json")),
     (
         ("sql", "select 1", "--lake-uri", "ftp://host/lake"),
         ("ftp://host/lake", "expected a path, file:///path or s3://"),

@@ -1,0 +1,101 @@
+"""What a query of the published tables answers, printed or written as it was asked for."""
+
+import csv
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import duckdb
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from ingestion.storage import Store
+from orchestration.published import QueryRefused, first_line, only_reading, open_published, query, rows_as_json
+
+T = TypeVar("T")
+
+FORMS = ("table", "json", "csv", "parquet")
+ROWS_AT_ONCE = 100_000
+
+out = Console(width=None if sys.stdout.isatty() else 200)
+err = Console(stderr=True)
+
+
+def print_answer(store: Store, statement: str, form: str = "table") -> None:
+    """Print a query's rows as a table, as JSON or as CSV."""
+    if form == "json":
+        out.file.write(_of_all_rows(store, statement, rows_as_json) + "\n")
+        return
+    answer = query(store, statement)
+    if answer.is_cut:
+        err.print(
+            f"only the first {len(answer.rows)} rows are shown (expected fewer: add a limit, or use --format json)"
+        )
+    if form == "csv":
+        _as_csv(out.file, answer.columns, answer.rows)
+    else:
+        out.print(as_table(answer.columns, answer.rows))
+
+
+def write_answer(store: Store, statement: str, form: str, path: Path) -> int:
+    """Write all rows of a query to a file as JSON, CSV or Parquet, whole or not at all; returns how many bytes."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    writers = {"json": _json_to, "csv": _csv_to, "parquet": _parquet_to}
+    try:
+        _of_all_rows(store, statement, lambda cursor: writers[form](cursor, partial))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path.stat().st_size
+
+
+def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> Table:
+    """Rows for a person to read: six significant digits, instants to the second."""
+    table = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*("" if value is None else _cell(value) for value in row))
+    return table
+
+
+def _of_all_rows(store: Store, statement: str, use: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    with open_published(store) as connection:
+        try:
+            return use(connection.execute(only_reading(connection, statement)))
+        except duckdb.Error as error:
+            raise QueryRefused(f"query: {first_line(error)}") from error
+
+
+def _json_to(cursor: duckdb.DuckDBPyConnection, path: Path) -> None:
+    path.write_text(rows_as_json(cursor) + "\n")
+
+
+def _csv_to(cursor: duckdb.DuckDBPyConnection, path: Path) -> None:
+    with path.open("w", newline="") as stream:
+        _as_csv(stream, [column[0] for column in cursor.description or ()], [])
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            csv.writer(stream).writerows(rows)
+
+
+def _parquet_to(cursor: duckdb.DuckDBPyConnection, path: Path) -> None:
+    batches = cursor.to_arrow_reader(ROWS_AT_ONCE)
+    with pq.ParquetWriter(path, batches.schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _as_csv(stream: IO[str], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    writer = csv.writer(stream)
+    writer.writerow(columns)
+    writer.writerows(rows)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return str(value)
