@@ -166,7 +166,7 @@ class GasPrice(Record, frozen=True, kw_only=True):
     """
 
     chain_id: int
-    block_number: int
+    block_number: int | None = None  # null: a price that names no block
     base_fee_wei: int | None = None  # of this block
     next_base_fee_wei: int | None = None  # of the next, which EIP-1559 fixes
     gas_price_wei: int | None = None  # the node's suggestion
@@ -178,6 +178,8 @@ class GasPrice(Record, frozen=True, kw_only=True):
     l1_blob_base_fee_wei: int | None = None
     l1_base_fee_scalar: int | None = None
     l1_blob_base_fee_scalar: int | None = None
+    l1_data_fee_wei: int | None = None  # of a transaction of `l1_tx_bytes`, an upper bound by the chain itself
+    l1_tx_bytes: int | None = None
 
 
 HoleReason = Literal[

@@ -110,7 +110,8 @@ class LiveTransport:
         pace = self._pace(venue)
         base_url = httpx.URL(self._base_urls.get(venue.name) or self._base_url or venue.base_url)
         query = request.query_string
-        url = f"{str(base_url).rstrip('/')}{request.path}{'?' if query else ''}{query}"
+        path = "" if request.path == "/" else request.path  # a node's address may be a path of its own
+        url = f"{str(base_url).rstrip('/')}{path}{'?' if query else ''}{query}"
         await pace.turn(weight)
         try:
             async with asyncio.timeout(REPLY_WITHIN_S), self._asking(url, request) as response:

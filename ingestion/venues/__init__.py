@@ -5,6 +5,7 @@ from ingestion.venues.binance_coinm import BINANCE_COINM
 from ingestion.venues.binance_spot import BINANCE_SPOT
 from ingestion.venues.binance_usdm import BINANCE_USDM
 from ingestion.venues.bybit import BYBIT
+from ingestion.venues.chains import ARBITRUM, BASE, BNB_CHAIN, ETHEREUM, OPTIMISM, POLYGON
 from ingestion.venues.deribit import DERIBIT
 from ingestion.venues.okx import OKX
 
