@@ -16,7 +16,7 @@ from ingestion.quarantine import Quarantine
 from ingestion.raw import RawZone
 from ingestion.records import Instrument
 from ingestion.storage import Missing, StorageError, Store
-from ingestion.transports import LiveTransport, Transport, VirtualClock, sandbox_transport
+from ingestion.transports import LiveTransport, Transport, UnifiedTransport, VirtualClock, sandbox_transport
 from ingestion.venues import VENUES
 from ingestion.venues.base import Plan, Refused, Reply
 from orchestration.settings import Settings
@@ -112,7 +112,8 @@ class Pipeline:
 
     def _transport(self, at: datetime) -> Transport:
         if self.settings.source == "live" or self.settings.base_url:
-            return LiveTransport(base_url=self.settings.base_url, base_urls=dict(self.settings.base_urls))
+            live = LiveTransport(base_url=self.settings.base_url, base_urls=dict(self.settings.base_urls))
+            return UnifiedTransport(live)
         # Only who asks for the simulation loads it.
         from ingestion.sandbox.faults import Faults
         from ingestion.sandbox.market import Market

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
-from ingestion.venues import VENUES
+from ingestion.venues import VENUES, adopt
 
 Source = Literal["live", "sandbox"]
 
@@ -58,11 +58,11 @@ class Settings:
 
 
 def known_venues(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names themselves; raises `BadSetting` for one that no adapter knows."""
-    for name in names:
-        if name not in VENUES:
-            raise BadSetting(f"venue {name!r}: unknown (expected one of {', '.join(VENUES)})")
-    return names
+    """The venues' own names, listed from now on; raises `BadSetting` for one that no adapter knows."""
+    try:
+        return tuple(dict.fromkeys(adopt(name) for name in names))
+    except ValueError as error:
+        raise BadSetting(str(error)) from error
 
 
 def _base_urls(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -4,6 +4,7 @@ from ingestion.transports.base import CaptureFailed, Clock, SystemClock, Transpo
 from ingestion.transports.live import LiveTransport
 from ingestion.transports.replay import ReplayTransport
 from ingestion.transports.sandbox import sandbox_transport
+from ingestion.transports.unified import UnifiedTransport
 
 __all__ = [
     "CaptureFailed",
@@ -12,6 +13,7 @@ __all__ = [
     "ReplayTransport",
     "SystemClock",
     "Transport",
+    "UnifiedTransport",
     "VirtualClock",
     "sandbox_transport",
 ]

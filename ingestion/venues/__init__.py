@@ -11,3 +11,16 @@ from ingestion.venues.okx import OKX
 
 VENUES: dict[str, Venue] = {each.name: each for each in list(globals().values()) if isinstance(each, Venue)}
 OWN_NAMES: dict[str, str] = {other: each.name for each in VENUES.values() for other in (each.name, *each.known_as)}
+
+
+def adopt(name: str) -> str:
+    """A venue's own name; `ccxt:<id>` is listed from now on. Raises ValueError for a name that no adapter knows."""
+    if name.startswith("ccxt") and name not in OWN_NAMES:
+        from ingestion.venues.unified import unified_venue  # loads the library
+
+        venue = unified_venue(name.replace("ccxt_", "ccxt:", 1).removeprefix("ccxt:"))
+        VENUES[venue.name] = venue
+        OWN_NAMES.update(dict.fromkeys((venue.name, *venue.known_as), venue.name))
+    if name not in OWN_NAMES:
+        raise ValueError(f"venue {name!r}: unknown (expected one of {', '.join(VENUES)}, or ccxt:<id>)")
+    return OWN_NAMES[name]
