@@ -83,6 +83,14 @@ def reply_in(envelope: Envelope) -> Reply:
     return Reply.read(envelope.path, envelope.query, envelope.reply_bytes, at, envelope.asked)
 
 
+def outcome_in(venue: Venue, envelope: Envelope) -> Outcome:
+    try:
+        return outcome_of(venue, reply_in(envelope))
+    except Refused as refused:  # what was asked is damaged, as the body of a POST that its recorder cut short
+        nothing = Reply(envelope.path, {}, envelope.reply_bytes, envelope.at or UNKNOWN_CAPTURE)
+        return Outcome(venue.name, nothing, [], [], refused)
+
+
 def envelopes_in(path: Path) -> Iterator[Envelope]:
     with path.open("rb") as stream:
         yield from unpack(stream, path.name)
@@ -96,17 +104,22 @@ def venue(request: pytest.FixtureRequest) -> Venue:
     return VENUES[request.param]
 
 
-@pytest.fixture
-def outcomes(venue: Venue, recordings: object) -> list[Outcome]:
-    """Every recorded payload of the venue, read once for all tests."""
+def recorded_outcomes(venue: Venue) -> list[Outcome]:
+    """Every recorded payload of the venue, read once for all tests; none where it was not recorded."""
     if venue.name not in _OUTCOMES:
         paths = [RECORDINGS / "http" / f"{name}.jsonl.zst" for name in (venue.name, *venue.known_as)]
-        if not any(path.exists() for path in paths):
-            pytest.skip(f"no recorded replies of {venue.name}")
         _OUTCOMES[venue.name] = [
-            outcome_of(venue, reply_in(envelope)) for path in paths if path.exists() for envelope in envelopes_in(path)
+            outcome_in(venue, envelope) for path in paths if path.exists() for envelope in envelopes_in(path)
         ]
     return _OUTCOMES[venue.name]
+
+
+@pytest.fixture
+def outcomes(venue: Venue, recordings: object) -> list[Outcome]:
+    found = recorded_outcomes(venue)
+    if not found:
+        pytest.skip(f"no recorded replies of {venue.name}")
+    return found
 
 
 def terms_of(venue: Venue, record: Record) -> Instrument | Refused:
@@ -149,7 +162,7 @@ class TestRealPayloads:
 
         assert [str(outcome) for outcome in silent + unknown] == []
         assert all(len(reason) > 20 for reason in reasons)
-        assert rejected < parsed / 100
+        assert rejected <= parsed / 100
 
     def test_both_clocks_are_kept(self, outcomes: list[Outcome]) -> None:
         """Ours is passed through untouched; the venue's is read in UTC, in its own unit: not after ours."""
@@ -161,7 +174,7 @@ class TestRealPayloads:
                     assert record.event_ts <= record.captured_ts + MAX_SKEW, record
 
     def test_rows_are_signed(self, venue: Venue, outcomes: list[Outcome]) -> None:
-        assert {record.venue for _, record in records_in(outcomes)} == {venue.name}
+        assert {record.venue for _, record in records_in(outcomes)} <= {venue.name}
 
     def test_no_instrument_takes_anothers_name(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
@@ -219,6 +232,18 @@ class TestRealPayloads:
         ]
 
         assert broken == []
+
+
+def test_what_is_said_to_be_proven_by_a_recording_is_read_from_one(venue: Venue, recordings: object) -> None:
+    """Of each such endpoint some real reply gave rows; one that lacks its recording may claim an example at most."""
+    proven = [
+        venue.endpoint(outcome.reply.path, outcome.reply.query)
+        for outcome in recorded_outcomes(venue)
+        if outcome.records
+    ]
+    claimed = [endpoint for endpoint in venue.endpoints if endpoint.proof == "recording"]
+
+    assert [f"{e.dataset} {e.path}" for e in claimed if not any(e is each for each in proven)] == []
 
 
 def planned(venue: Venue) -> list[tuple[Endpoint, Request]]:

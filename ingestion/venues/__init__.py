@@ -4,9 +4,19 @@ from ingestion.venues.base import Venue
 from ingestion.venues.binance_coinm import BINANCE_COINM
 from ingestion.venues.binance_spot import BINANCE_SPOT
 from ingestion.venues.binance_usdm import BINANCE_USDM
+from ingestion.venues.bitfinex import BITFINEX
+from ingestion.venues.bitmex import BITMEX
 from ingestion.venues.bybit import BYBIT
 from ingestion.venues.chains import ARBITRUM, BASE, BNB_CHAIN, ETHEREUM, OPTIMISM, POLYGON
+from ingestion.venues.coinbase import COINBASE
 from ingestion.venues.deribit import DERIBIT
+from ingestion.venues.gate import GATE
+from ingestion.venues.htx_futures import HTX_FUTURES
+from ingestion.venues.hyperliquid import HYPERLIQUID
+from ingestion.venues.kraken import KRAKEN
+from ingestion.venues.kraken_futures import KRAKEN_FUTURES
+from ingestion.venues.kucoin import KUCOIN
+from ingestion.venues.kucoin_futures import KUCOIN_FUTURES
 from ingestion.venues.okx import OKX
 
 VENUES: dict[str, Venue] = {each.name: each for each in list(globals().values()) if isinstance(each, Venue)}

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias, TypedDict
 import msgspec
 
 from ingestion.records import AmountUnit, Instrument, Kind
-from ingestion.venues.base import Refused
+from ingestion.venues.base import EARLIEST, LATEST, Refused
 
 Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]  # NaN and infinity fail any bound
 Blank: TypeAlias = Literal[""]  # how OKX and Bybit write "not applicable" in a field of decimals
@@ -125,6 +125,17 @@ def last_friday(year: int, month: int, symbol: str) -> datetime:
     """Delivery of a quarterly contract."""
     days = calendar.monthcalendar(2000 + year, month)
     return expiry(year, month, max(week[calendar.FRIDAY] for week in days), symbol)
+
+
+def instant_written(text: str) -> datetime:
+    """An ISO 8601 instant as UTC, cut to the microsecond; without a zone, or outside 2009 to 2100, it is `Refused`."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refused("timestamp", f"'{text[:40]}' is no ISO 8601 instant") from error
+    if at.tzinfo is None or not EARLIEST <= at < LATEST:
+        raise Refused("timestamp", f"'{text[:40]}' has no time zone or lies outside 2009 to 2100")
+    return at.astimezone(UTC)
 
 
 def agree(symbol: str, what: str, named: object, listed: object) -> None:

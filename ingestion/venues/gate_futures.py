@@ -1,0 +1,170 @@
+"""Gate's books, trades, bars, funding and liquidations of perpetuals and dated futures.
+
+Sizes count contracts; instants are seconds.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ingestion.records import Candle, FundingRate, Liquidation, OrderBook, Record, Trade
+from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.gate_answers import asked, at_s, entries, market_of, refuse_failure, seen_by
+from ingestion.venues.gate_names import documented_size, read_contract
+from ingestion.venues.gate_spot import interval_s
+from ingestion.venues.settlements import with_intervals
+from ingestion.venues.wire import Finite
+
+
+class _Level(msgspec.Struct):
+    p: Finite
+    s: Finite
+
+
+class _Book(msgspec.Struct):
+    bids: list[_Level]
+    asks: list[_Level]
+    id: int | None = None  # asked for by `with_id`
+    current: Finite | None = None  # when the reply was made; not yet in 2019
+
+
+_BOOK = msgspec.json.Decoder(_Book, strict=False)
+
+
+def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
+    """`order_book` of futures and delivery; whose book it is stands only in the question."""
+    symbol = asked(reply, "contract")
+    kind = read_contract(symbol).kind
+    refuse_failure(reply)
+    refuse_beyond_float64(reply.body, f"gate {symbol} book")
+    book = decode(_BOOK, reply.body, f"gate {reply.path}")
+    yield OrderBook(
+        **seen_by(reply, symbol, kind, None if book.current is None else at_s(book.current)),
+        sequence_id=book.id,
+        bid_px=tuple(level.p for level in book.bids),
+        bid_qty=tuple(level.s for level in book.bids),
+        ask_px=tuple(level.p for level in book.asks),
+        ask_qty=tuple(level.s for level in book.asks),
+    )
+
+
+class _Trade(msgspec.Struct):
+    id: int
+    contract: str
+    size: Finite  # negative: the taker sold
+    price: Finite
+    create_time: Finite
+    create_time_ms: Finite | None = None  # seconds too, with milliseconds; not yet in 2019
+
+
+_TRADE = msgspec.json.Decoder(_Trade, strict=False)
+
+
+def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
+    """`trades` of futures and delivery; the sign of the size is the taker's side."""
+    kind, _ = market_of(reply)
+    raws = entries(reply)
+    refuse_beyond_float64(reply.body, f"gate {reply.path}")
+
+    def read(row: _Trade) -> list[Record]:
+        event_ts = at_s(row.create_time if row.create_time_ms is None else row.create_time_ms)
+        return [
+            Trade(
+                **seen_by(reply, row.contract, kind, event_ts),
+                trade_id=str(row.id),
+                px=row.price,
+                qty=abs(row.size),
+                side="sell" if row.size < 0 else "buy",
+            )
+        ]
+
+    return rows(_TRADE, raws, read)
+
+
+class _Bar(msgspec.Struct):
+    t: int
+    v: Finite  # contracts
+    o: Finite
+    h: Finite
+    l: Finite  # noqa: E741 (the venue's name)
+    c: Finite
+
+
+_BAR = msgspec.json.Decoder(_Bar, strict=False)
+
+
+def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
+    """`candlesticks` of futures and delivery; contracts become base coin where the multiplier is documented."""
+    symbol = asked(reply, "contract")
+    name, length_s, size = read_contract(symbol), interval_s(reply), _base_a_contract(symbol)
+
+    def read(bar: _Bar) -> list[Record]:
+        return [
+            Candle(
+                **seen_by(reply, symbol, name.kind, instant(bar.t, 1.0)),
+                interval_s=length_s,
+                open_px=bar.o,
+                high_px=bar.h,
+                low_px=bar.l,
+                close_px=bar.c,
+                volume_base=None if size is None else bar.v * size,
+            )
+        ]
+
+    return rows(_BAR, entries(reply), read)
+
+
+def _base_a_contract(symbol: str) -> float | None:
+    if read_contract(symbol).settle_asset != "USDT":
+        return None  # dollars, or bitcoin: the price at which each traded is not told
+    try:
+        return documented_size(symbol)
+    except Refused:
+        return None
+
+
+class _Funding(msgspec.Struct):
+    t: int
+    r: Finite
+
+
+_FUNDING = msgspec.json.Decoder(_Funding, strict=False)
+
+
+def parse_funding_rates(reply: Reply) -> Iterator[Record | Reject]:
+    """`funding_rate`: settled rates; whose they are stands only in the question."""
+    symbol = asked(reply, "contract")
+    kind = read_contract(symbol).kind
+
+    def read(row: _Funding) -> list[Record]:
+        return [FundingRate(**seen_by(reply, symbol, kind, instant(row.t, 1.0)), funding_rate=row.r)]
+
+    return with_intervals(rows(_FUNDING, entries(reply), read))
+
+
+class _Liquidation(msgspec.Struct):
+    time: int
+    contract: str
+    order_size: Finite  # the order's; `size` is the position's and of the opposite sign
+    fill_price: Finite  # average
+
+
+_LIQUIDATION = msgspec.json.Decoder(_Liquidation, strict=False)
+
+
+def parse_liquidations(reply: Reply) -> Iterator[Record | Reject]:
+    """`liq_orders`. A position that is closed in steps comes with the rest of its `size` at every step."""
+    kind, _ = market_of(reply)
+
+    def read(row: _Liquidation) -> list[Record]:
+        return [
+            Liquidation(
+                **seen_by(reply, row.contract, kind, instant(row.time, 1.0)),
+                side="sell" if row.order_size < 0 else "buy",
+                px=row.fill_price,
+                px_source="fill",
+                qty=abs(row.order_size),
+            )
+        ]
+
+    return rows(_LIQUIDATION, entries(reply), read)

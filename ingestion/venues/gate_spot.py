@@ -1,0 +1,178 @@
+"""Gate's spot replies. Amounts count base coin; instants are milliseconds, of candles seconds."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from ingestion.records import Candle, OrderBook, Record, SpotTicker, Trade
+from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.gate_answers import asked, at_ms, entries, refuse_failure, seen_by
+from ingestion.venues.gate_names import read_pair
+from ingestion.venues.wire import Blank, Finite, Name, above_zero, given, instrument
+
+INTERVALS_S = {"10s": 10, "1m": 60, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "4h": 14_400, "8h": 28_800}
+
+
+class _Pair(msgspec.Struct):
+    id: str
+    base: str
+    quote: str
+    amount_precision: int  # digits behind the point
+    precision: int  # of prices
+
+
+_PAIR = msgspec.json.Decoder(_Pair)
+
+
+def parse_pairs(reply: Reply) -> Iterator[Record | Reject]:
+    """`spot/currency_pairs`, with those that cannot be traded now."""
+
+    def read(row: _Pair) -> list[Record]:
+        return [
+            instrument(
+                Name("spot", row.base, row.quote, row.quote),
+                venue="gate",
+                symbol=row.id,
+                captured_ts=reply.captured_ts,
+                contract_size=1.0,
+                amount_unit="base",
+                terms_source="listed",
+                tick_size_px=float(f"1e-{row.precision}"),
+                lot_size_qty=float(f"1e-{row.amount_precision}"),
+            )
+        ]
+
+    return rows(_PAIR, entries(reply), read)
+
+
+class _Ticker(msgspec.Struct):
+    currency_pair: str
+    last: Finite | Blank
+    highest_bid: Finite | Blank
+    lowest_ask: Finite | Blank
+    base_volume: Finite
+    quote_volume: Finite
+    highest_size: Finite | Blank | None = None  # where one pair is asked for, as lowest_size
+    lowest_size: Finite | Blank | None = None
+
+
+_TICKER = msgspec.json.Decoder(_Ticker, strict=False)
+
+
+def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
+    """`spot/tickers`; they carry no clock."""
+
+    def read(row: _Ticker) -> list[Record]:
+        bid_px, ask_px = above_zero(row.highest_bid), above_zero(row.lowest_ask)
+        return [
+            SpotTicker(
+                **seen_by(reply, row.currency_pair, "spot"),
+                bid_px=bid_px,
+                bid_qty=given(row.highest_size) if bid_px else None,
+                ask_px=ask_px,
+                ask_qty=given(row.lowest_size) if ask_px else None,
+                last_px=above_zero(row.last),
+                volume_24h_base=row.base_volume,
+                volume_24h_quote=row.quote_volume,
+            )
+        ]
+
+    return rows(_TICKER, entries(reply), read)
+
+
+class _Book(msgspec.Struct):
+    id: int  # rises by one a change; asked for by `with_id`
+    bids: list[tuple[Finite, Finite]]
+    asks: list[tuple[Finite, Finite]]
+    current: int | None = None  # when the reply was made; not yet in 2021
+
+
+_BOOK = msgspec.json.Decoder(_Book, strict=False)
+
+
+def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
+    """`spot/order_book`; whose book it is stands only in the question."""
+    symbol = asked(reply, "currency_pair")
+    read_pair(symbol)
+    refuse_failure(reply)
+    refuse_beyond_float64(reply.body, f"gate {symbol} book")
+    book = decode(_BOOK, reply.body, f"gate {reply.path}")
+    seen = seen_by(reply, symbol, "spot", None if book.current is None else at_ms(book.current))
+    yield OrderBook(
+        **seen,
+        sequence_id=book.id,
+        bid_px=tuple(px for px, _ in book.bids),
+        bid_qty=tuple(qty for _, qty in book.bids),
+        ask_px=tuple(px for px, _ in book.asks),
+        ask_qty=tuple(qty for _, qty in book.asks),
+    )
+
+
+class _Trade(msgspec.Struct):
+    id: str | int
+    currency_pair: str
+    create_time_ms: Finite  # "1548000000123.456"
+    side: Literal["buy", "sell"]
+    amount: msgspec.Raw
+    price: msgspec.Raw
+
+
+_TRADE = msgspec.json.Decoder(_Trade, strict=False)
+_NUMBER = msgspec.json.Decoder(Finite, strict=False)
+
+
+def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
+    """`spot/trades`; `side` is the taker's."""
+
+    def read(row: _Trade) -> list[Record]:
+        for number in (row.price, row.amount):
+            refuse_beyond_float64(bytes(number), f"gate {row.currency_pair} trade {row.id}")
+        seen = seen_by(reply, row.currency_pair, "spot", at_ms(row.create_time_ms))
+        px, qty = _NUMBER.decode(row.price), _NUMBER.decode(row.amount)
+        return [Trade(**seen, trade_id=str(row.id), px=px, qty=qty, side=row.side)]
+
+    return rows(_TRADE, entries(reply), read)
+
+
+class _Bar(msgspec.Struct, array_like=True):
+    start_s: int
+    volume_quote: Finite
+    close: Finite
+    high: Finite
+    low: Finite
+    open: Finite
+    volume_base: Finite
+
+
+_BAR = msgspec.json.Decoder(_Bar, strict=False)
+
+
+def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
+    """`spot/candlesticks`: close, high, low and open, in this order, between the two volumes."""
+    symbol = asked(reply, "currency_pair")
+    read_pair(symbol)
+    length_s = interval_s(reply)
+
+    def read(bar: _Bar) -> list[Record]:
+        return [
+            Candle(
+                **seen_by(reply, symbol, "spot", instant(bar.start_s, 1.0)),
+                interval_s=length_s,
+                open_px=bar.open,
+                high_px=bar.high,
+                low_px=bar.low,
+                close_px=bar.close,
+                volume_base=bar.volume_base,
+            )
+        ]
+
+    return rows(_BAR, entries(reply), read)
+
+
+def interval_s(reply: Reply) -> int:
+    """The bars' length by the question; days and weeks can be of another time zone and are `Refused`."""
+    name = reply.query.get("interval", "")
+    if name not in INTERVALS_S:
+        raise Refused("interval", f"gate {reply.path}: interval '{name}', expected one of {', '.join(INTERVALS_S)}")
+    return INTERVALS_S[name]

@@ -1,0 +1,213 @@
+"""HTX Futures' contracts, tickers, indices, open interest and running funding, of all three products.
+
+Sizes count contracts; instants are milliseconds.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from ingestion.records import FutureTicker, IndexPrice, OpenInterest, PerpTicker, Record
+from ingestion.venues.base import Refused, Reject, Reply, decode, instant, rows
+from ingestion.venues.htx_futures_answers import answer, channel, counted_once, entries, seen_by
+from ingestion.venues.htx_futures_names import VENUE, contract_code, read_index, read_name
+from ingestion.venues.wire import Finite, Quotes, above_zero, agree, instrument, touch
+
+
+class _Contract(msgspec.Struct):
+    symbol: str  # the coin
+    contract_code: str
+    contract_size: Finite  # base coin if linear, US dollars if settled in coin
+    price_tick: Finite
+    delivery_date: str = ""  # perpetuals in coin never had it
+
+
+_CONTRACT = msgspec.json.Decoder(_Contract)
+
+
+def parse_contracts(reply: Reply) -> Iterator[Record | Reject]:
+    """`contract_info`. What is linear, inverse or dated, only the code says; orders are of whole contracts."""
+    found = answer(reply)
+
+    def read(row: _Contract) -> list[Record]:
+        name = read_name(row.contract_code)
+        agree(row.contract_code, "base", name.base_asset, row.symbol)
+        if name.expiry_ts is not None:
+            agree(row.contract_code, "delivery", f"{name.expiry_ts:%Y%m%d}", row.delivery_date)
+        return [
+            instrument(
+                name,
+                venue=VENUE,
+                symbol=row.contract_code,
+                captured_ts=reply.captured_ts,
+                event_ts=None if found.ts is None else instant(found.ts),
+                contract_size=row.contract_size,
+                amount_unit="contracts",
+                terms_source="listed",
+                tick_size_px=row.price_tick,
+                lot_size_qty=1.0,
+            )
+        ]
+
+    return rows(_CONTRACT, entries(found.data, reply), read)
+
+
+class _Index(msgspec.Struct):
+    index_price: Finite
+    index_ts: int
+    contract_code: str | None = None  # futures in coin have `symbol` instead
+    symbol: str | None = None
+
+
+_INDEX = msgspec.json.Decoder(_Index)
+
+
+def parse_index_prices(reply: Reply) -> Iterator[Record | Reject]:
+    """`index`; the index's own name is kept as it comes: `BTC`, `BTC-USD` or `BTC-USDT`."""
+
+    def read(row: _Index) -> list[Record]:
+        symbol = row.contract_code or row.symbol or ""
+        name = read_index(symbol)
+        seen = seen_by(reply, symbol, "spot", row.index_ts)
+        return [
+            IndexPrice(**seen, base_asset=name.base_asset, quote_asset=name.quote_asset, index_px=row.index_price),
+        ]
+
+    return rows(_INDEX, entries(answer(reply).data, reply), read)
+
+
+class _Interest(msgspec.Struct):
+    contract_code: str
+    volume: Finite  # contracts
+    amount: Finite  # base coin
+
+
+_INTEREST = msgspec.json.Decoder(_Interest)
+
+
+def parse_open_interest(reply: Reply) -> Iterator[Record | Reject]:
+    """`open_interest`: counted once, whatever the documentation says (`counted_once` has the evidence)."""
+    found = answer(reply)
+
+    def read(row: _Interest) -> list[Record]:
+        seen = seen_by(reply, row.contract_code, read_name(row.contract_code).kind, found.ts)
+        return [OpenInterest(**seen, open_interest_qty=row.volume, open_interest_base=row.amount)]
+
+    return rows(_INTEREST, entries(found.data, reply), read)
+
+
+class _Funding(msgspec.Struct):
+    contract_code: str
+    funding_rate: Finite | None  # null while a contract is suspended
+    funding_time: int | None  # the settlement to come
+    next_funding_time: int | None = None  # the one after it; null since 2021
+
+
+_FUNDING = msgspec.json.Decoder(_Funding, strict=False)
+
+
+def parse_funding(reply: Reply) -> Iterator[Record | Reject]:
+    """`funding_rate` and `batch_funding_rate`: the running rate, whose interval is only told by two settlements."""
+    found = answer(reply)
+
+    def read(row: _Funding) -> list[Record]:
+        if row.funding_rate is None or row.funding_time is None:
+            return []
+        interval_s = None
+        if row.next_funding_time is not None:
+            interval_s = (row.next_funding_time - row.funding_time) // 1_000
+        return [
+            PerpTicker(
+                **seen_by(reply, row.contract_code, read_name(row.contract_code).kind, found.ts),
+                funding_rate=row.funding_rate,
+                funding_interval_s=interval_s,
+                next_funding_ts=instant(row.funding_time),
+            )
+        ]
+
+    return rows(_FUNDING, entries(found.data, reply), read)
+
+
+_Touch = tuple[Finite, Finite]  # price, contracts
+
+
+class _Tick(msgspec.Struct):
+    close: Finite  # the last price
+    amount: Finite  # base coin of 24 hours, both sides
+    ts: int
+    ask: _Touch | None = None  # null or absent where nothing rests
+    bid: _Touch | None = None
+
+
+class _BatchTick(_Tick):
+    contract_code: str | None = None  # futures in coin have `symbol` instead, by their turn
+    symbol: str | None = None
+    vol: Finite | None = None  # quote currency of 24 hours, both sides; in a single tick contracts
+
+
+_TICK = msgspec.json.Decoder(_Tick, strict=False)
+_BATCH_TICK = msgspec.json.Decoder(_BatchTick, strict=False)
+
+
+def parse_tick(reply: Reply) -> Iterator[Record | Reject]:
+    """`detail/merged`: one contract."""
+    found = answer(reply)
+    symbol, _ = channel(found, reply)
+    return rows(_TICK, entries(found.tick, reply), lambda row: [_ticker(reply, symbol, row, None)])
+
+
+def parse_ticks(reply: Reply) -> Iterator[Record | Reject]:
+    """`v2/…/detail/batch_merged`: all contracts of a product."""
+
+    def read(row: _BatchTick) -> list[Record]:
+        symbol = contract_code(row.contract_code or row.symbol or "", instant(row.ts))
+        return [_ticker(reply, symbol, row, None if row.vol is None else counted_once(row.vol))]
+
+    return rows(_BATCH_TICK, entries(answer(reply).ticks, reply), read)
+
+
+def _ticker(reply: Reply, symbol: str, row: _Tick, volume_24h_quote: float | None) -> FutureTicker:
+    kind = read_name(symbol).kind
+    bid_px, bid_qty = touch(*row.bid) if row.bid else (None, None)
+    ask_px, ask_qty = touch(*row.ask) if row.ask else (None, None)
+    quotes: Quotes = {
+        "bid_px": bid_px,
+        "bid_qty": bid_qty,
+        "ask_px": ask_px,
+        "ask_qty": ask_qty,
+        "last_px": above_zero(row.close),
+        "volume_24h_base": counted_once(row.amount),
+        "volume_24h_quote": volume_24h_quote,
+    }
+    ticker = PerpTicker if kind == "perp" else FutureTicker
+    return ticker(**seen_by(reply, symbol, kind, row.ts), **quotes)
+
+
+class _MarkBar(msgspec.Struct):
+    id: int  # its start, in seconds
+    close: Finite
+
+
+_MARK_BARS = msgspec.json.Decoder(list[_MarkBar], strict=False)
+_MARK_BAR_S = {"mark_price.1min": 60}
+
+
+def parse_mark_price(reply: Reply) -> Iterator[Record | Reject]:
+    """`mark_price_kline`: the close of the bar that is open when HTX answers is the mark price of that instant."""
+    found = answer(reply)
+    symbol, what = channel(found, reply)
+    kind = read_name(symbol).kind
+    length_s = _MARK_BAR_S.get(what)
+    if length_s is None or found.ts is None:
+        raise Refused("interval", f"{VENUE} {reply.path}: '{what}', expected bars of a minute and a clock")
+    bars = decode(_MARK_BARS, bytes(found.data), f"{VENUE} {reply.path}: data")
+    latest = max(bars, key=lambda bar: bar.id, default=None)
+    if latest is None or not latest.id <= found.ts / 1_000 < latest.id + length_s:
+        raise Refused("timestamp", f"{VENUE} {symbol}: no bar is open at {_written(instant(found.ts))}")
+    ticker = PerpTicker if kind == "perp" else FutureTicker
+    yield ticker(**seen_by(reply, symbol, kind, found.ts), mark_px=above_zero(latest.close))
+
+
+def _written(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"

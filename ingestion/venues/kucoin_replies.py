@@ -1,0 +1,228 @@
+"""KuCoin's spot replies and names. Sizes count base coin; trades are stamped in nanoseconds, candles in seconds."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotTicker, Trade
+from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.kucoin_answers import answer, asked, at_ns, entries
+from ingestion.venues.wire import Finite, Name, Seen, above_zero, agree, instrument, touch
+
+VENUE = "kucoin"
+INTERVALS_S = {
+    "1min": 60,
+    "3min": 180,
+    "5min": 300,
+    "15min": 900,
+    "30min": 1_800,
+    "1hour": 3_600,
+    "2hour": 7_200,
+    "4hour": 14_400,
+    "6hour": 21_600,
+    "8hour": 28_800,
+    "12hour": 43_200,
+    "1day": 86_400,
+    "1week": 604_800,
+}
+
+_NAME = re.compile(r"([^\W_]+)-([A-Z0-9]+)")
+
+
+def read_pair(symbol: str) -> Name:
+    """The two sides of a spot pair."""
+    found = _NAME.fullmatch(symbol)
+    if found is None:
+        raise Refused("unknown_symbol", f"{symbol}: no spot pair of KuCoin's grammar, such as BTC-USDT")
+    return Name("spot", found[1], found[2], found[2])
+
+
+def terms(symbol: str, kind: Kind, at: datetime) -> Instrument:
+    """Terms by KuCoin's naming: https://www.kucoin.com/docs-new/rest/spot-trading/market-data/get-all-symbols"""
+    name = read_pair(symbol)
+    agree(symbol, "kind", name.kind, kind)
+    return instrument(
+        name,
+        venue=VENUE,
+        symbol=symbol,
+        captured_ts=at,
+        contract_size=1.0,
+        amount_unit="base",
+        terms_source="documented",
+    )
+
+
+def _seen(reply: Reply, symbol: str, event_ts: datetime | None = None) -> Seen:
+    return {
+        "venue": VENUE,
+        "symbol": symbol,
+        "kind": "spot",
+        "captured_ts": reply.captured_ts,
+        "event_ts": event_ts,
+    }
+
+
+class _Pair(msgspec.Struct, rename="camel"):
+    symbol: str
+    base_currency: str
+    quote_currency: str
+    base_increment: Finite
+    price_increment: Finite
+
+
+_PAIR = msgspec.json.Decoder(_Pair, strict=False)
+
+
+def parse_pairs(reply: Reply) -> Iterator[Record | Reject]:
+    """`v2/symbols`, with those that cannot be traded now."""
+
+    def read(row: _Pair) -> list[Record]:
+        return [
+            instrument(
+                Name("spot", row.base_currency, row.quote_currency, row.quote_currency),
+                venue=VENUE,
+                symbol=row.symbol,
+                captured_ts=reply.captured_ts,
+                contract_size=1.0,
+                amount_unit="base",
+                terms_source="listed",
+                tick_size_px=row.price_increment,
+                lot_size_qty=row.base_increment,
+            )
+        ]
+
+    return rows(_PAIR, entries(reply, VENUE), read)
+
+
+class _Tickers(msgspec.Struct):
+    time: int
+    ticker: list[msgspec.Raw]
+
+
+class _Ticker(msgspec.Struct, rename="camel"):
+    symbol: str
+    buy: Finite | None  # null where nothing rests, as the three after it
+    best_bid_size: Finite | None
+    sell: Finite | None
+    best_ask_size: Finite | None
+    last: Finite | None  # null where nothing traded yet
+    vol: Finite  # base coin
+    vol_value: Finite  # quote currency
+
+
+_TICKERS = msgspec.json.Decoder(_Tickers, strict=False)
+_TICKER = msgspec.json.Decoder(_Ticker, strict=False)
+
+
+def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
+    """`v1/market/allTickers`: one clock for all."""
+    found = decode(_TICKERS, answer(reply, VENUE), f"{VENUE} {reply.path}: data")
+    event_ts = instant(found.time)
+
+    def read(row: _Ticker) -> list[Record]:
+        bid_px, bid_qty = touch(row.buy, row.best_bid_size)
+        ask_px, ask_qty = touch(row.sell, row.best_ask_size)
+        return [
+            SpotTicker(
+                **_seen(reply, row.symbol, event_ts),
+                bid_px=bid_px,
+                bid_qty=bid_qty,
+                ask_px=ask_px,
+                ask_qty=ask_qty,
+                last_px=above_zero(row.last),
+                volume_24h_base=row.vol,
+                volume_24h_quote=row.vol_value,
+            )
+        ]
+
+    return rows(_TICKER, found.ticker, read)
+
+
+class _Book(msgspec.Struct):
+    time: int
+    sequence: int
+    bids: list[tuple[Finite, Finite]]
+    asks: list[tuple[Finite, Finite]]
+
+
+_BOOK = msgspec.json.Decoder(_Book, strict=False)
+
+
+def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
+    """`v1/market/orderbook/level2_…`; whose book it is stands only in the question."""
+    symbol = asked(reply, VENUE)
+    read_pair(symbol)
+    refuse_beyond_float64(reply.body, f"{VENUE} {symbol} book")
+    book = decode(_BOOK, answer(reply, VENUE), f"{VENUE} {reply.path}: data")
+    yield OrderBook(
+        **_seen(reply, symbol, instant(book.time)),
+        sequence_id=book.sequence,
+        bid_px=tuple(px for px, _ in book.bids),
+        bid_qty=tuple(qty for _, qty in book.bids),
+        ask_px=tuple(px for px, _ in book.asks),
+        ask_qty=tuple(qty for _, qty in book.asks),
+    )
+
+
+class _Trade(msgspec.Struct):
+    sequence: str
+    price: Finite
+    size: Finite
+    side: Literal["buy", "sell"]
+    time: int
+
+
+_TRADE = msgspec.json.Decoder(_Trade, strict=False)
+
+
+def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
+    """`v1/market/histories`; `side` is the taker's, whose trades these are stands only in the question."""
+    symbol = asked(reply, VENUE)
+    read_pair(symbol)
+    raws = entries(reply, VENUE)
+    refuse_beyond_float64(reply.body, f"{VENUE} {symbol} trades")
+
+    def read(row: _Trade) -> list[Record]:
+        seen = _seen(reply, symbol, at_ns(row.time))
+        return [Trade(**seen, trade_id=row.sequence, px=row.price, qty=row.size, side=row.side)]
+
+    return rows(_TRADE, raws, read)
+
+
+class _Bar(msgspec.Struct, array_like=True):
+    start_s: int
+    open: Finite
+    close: Finite
+    high: Finite
+    low: Finite
+    volume_base: Finite
+
+
+_BAR = msgspec.json.Decoder(_Bar, strict=False)
+
+
+def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
+    """`v1/market/candles`: the close comes second."""
+    symbol = asked(reply, VENUE)
+    read_pair(symbol)
+    name = reply.query.get("type", "")
+    if name not in INTERVALS_S:
+        raise Refused("interval", f"{VENUE} {reply.path}: type '{name}', expected one of {', '.join(INTERVALS_S)}")
+
+    def read(bar: _Bar) -> list[Record]:
+        return [
+            Candle(
+                **_seen(reply, symbol, instant(bar.start_s, 1.0)),
+                interval_s=INTERVALS_S[name],
+                open_px=bar.open,
+                high_px=bar.high,
+                low_px=bar.low,
+                close_px=bar.close,
+                volume_base=bar.volume_base,
+            )
+        ]
+
+    return rows(_BAR, entries(reply, VENUE), read)
