@@ -1,12 +1,13 @@
 """The command line: a thin door onto the same definitions that Dagster schedules."""
 
+import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -16,13 +17,16 @@ from rich.table import Table
 from ingestion.envelopes import Unreadable
 from ingestion.hours import HOUR, hour_of, hours_between, parse_instant
 from ingestion.storage import StorageError, Store
-from orchestration.answers import FORMS, err, out, print_answer, write_answer
+from orchestration.answers import FORMS, as_table, err, out, print_answer, write_answer
 from orchestration.candidates import Unpublishable
 from orchestration.outcomes import RunFailed
 from orchestration.publish import PublishError
 from orchestration.published import NothingPublished, QueryRefused
 from orchestration.settings import BadSetting, Settings, known_venues
 from orchestration.warehouse import WarehouseBusy
+
+if TYPE_CHECKING:
+    from ingestion.imports.archives import SourceFile
 
 EXPECTED = (
     BadSetting,
@@ -47,6 +51,9 @@ app = typer.Typer(
     help="A market-microstructure warehouse for crypto derivatives.",
 )
 
+imports = typer.Typer(no_args_is_help=True, help="Bring files of data vendors into the lake.")
+app.add_typer(imports, name="import")
+
 LakeUri = Annotated[
     str | None,
     typer.Option("--lake-uri", help="file:///path or s3://bucket/prefix. Default: .barograph/lake"),
@@ -58,6 +65,7 @@ WarehousePath = Annotated[
 From = Annotated[str | None, typer.Option("--from", help="First instant, UTC: 2024-01-14T20:00Z or 2024-01-14")]
 To = Annotated[str | None, typer.Option("--to", help="End, not included, UTC")]
 Venues = Annotated[list[str] | None, typer.Option("--venue", help="Only these venues; may be repeated")]
+IsBuilt = Annotated[bool, typer.Option("--build/--no-build", help="Go on to readers, or stop at the raw zone")]
 
 
 def _settings(lake_uri: str | None, warehouse_path: Path | None = None, venues: list[str] | None = None) -> Settings:
@@ -160,6 +168,26 @@ def capture(lake_uri: LakeUri = None, venue: Venues = None) -> None:
     out.print(f"captured {outcome.materialized_count} datasets into {hour:%Y-%m-%dT%H:00Z}")
 
 
+@app.command(epilog="Example: `barograph record --venue binance_usdm --venue deribit`")
+def record(
+    lake_uri: LakeUri = None,
+    venue: Venues = None,
+    flush_s: Annotated[
+        float, typer.Option("--flush-seconds", min=0.1, help="The most that a crash can lose of a venue")
+    ] = 30.0,
+) -> None:
+    """Record streams between the hours, verbatim into the raw zone, and sweep the rest; ends on SIGTERM or Ctrl-C."""
+    from orchestration.record import record as recording
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would print the address of one's own node
+    recorded = recording(_settings(lake_uri, None, venue), flush_s=flush_s)
+    columns = ("venue", "written", "lost")
+    out.print(as_table(columns, [(each.venue, each.written_count, each.lost_count) for each in recorded]))
+    if any(each.lost_count for each in recorded):
+        raise StorageError(f"{lake_uri or Settings.read().lake_uri}: the last frames could not be written")
+
+
 @app.command("run", epilog="Example: `barograph run --from 2026-03-04T00:00Z --to 2026-03-05T00:00Z`")
 def run_span(
     start: Annotated[str, typer.Option("--from", help="First instant, UTC")],
@@ -178,6 +206,68 @@ def run_span(
         run(settings, "rebuild" if is_rebuild else "hourly", first, last)
         run(settings, "daily", first.replace(hour=0), last)
     _show_coverage(settings, hours_between(first, last))
+
+
+@app.command(epilog="Example: `barograph backfill --from 2026-03-01 --to 2026-03-04 --venue deribit`")
+def backfill(
+    start: Annotated[str, typer.Option("--from", help="First instant, UTC")],
+    end: Annotated[str, typer.Option("--to", help="End, not included, UTC")],
+    lake_uri: LakeUri = None,
+    warehouse_path: WarehousePath = None,
+    venue: Venues = None,
+    is_built: IsBuilt = True,
+) -> None:
+    """Ask venues for what they keep of past hours, many hours at once; what raw holds already is not asked again."""
+    from orchestration.backfill import backfill as fetch
+    from orchestration.backfill import closed
+    from orchestration.history import build
+    from orchestration.pipeline import Pipeline
+
+    settings = _settings(lake_uri, warehouse_path, venue)
+    pipeline = Pipeline(settings)
+    hours = closed(hours_between(*_whole_hours(start, end)), pipeline.now())
+    fetched = fetch(pipeline, hours, err)
+    fetched.show(out)
+    if is_built:
+        with _working("building") as say:
+            build(settings, hours, say)
+        _show_coverage(settings, hours)
+
+
+@imports.command("tardis", epilog="Example: `barograph import tardis deribit_trades_2024-01-14_BTC-PERPETUAL.csv.gz`")
+def import_tardis(
+    files: Annotated[list[Path], typer.Argument(help="Downloads, by the names or folders that Tardis gives them")],
+    lake_uri: LakeUri = None,
+    warehouse_path: WarehousePath = None,
+    is_built: IsBuilt = True,
+) -> None:
+    """Files of Tardis: trades, quotes, books, changes of books, tickers, option chains, liquidations."""
+    from ingestion.imports.tardis_files import TardisFile
+
+    _bring([(file, TardisFile.named(file)) for file in files], lake_uri, warehouse_path, is_built)
+
+
+@imports.command(
+    "binance-vision", epilog="Example: `barograph import binance-vision --market um BTCUSDT-aggTrades-2024-01-14.zip`"
+)
+def import_binance_vision(
+    files: Annotated[list[Path], typer.Argument(help="Archives by Binance's names, each with its .CHECKSUM beside it")],
+    market: Annotated[
+        str | None, typer.Option(help="spot, um, cm or option, where neither name nor folder says it")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="klines, markPriceKlines or indexPriceKlines, where the folder does not say it")
+    ] = None,
+    needs_checksum: Annotated[bool, typer.Option("--checksum/--no-checksum", help="Demand the .CHECKSUM")] = True,
+    lake_uri: LakeUri = None,
+    warehouse_path: WarehousePath = None,
+    is_built: IsBuilt = True,
+) -> None:
+    """Files of Binance's public archive: trades, bars, quotes, open interest, funding, liquidations, options."""
+    from ingestion.imports.vision_files import VisionFile
+
+    named = [(file, VisionFile.named(file.absolute(), market, kind)) for file in files]
+    _bring(named, lake_uri, warehouse_path, is_built, needs_checksum=needs_checksum)
 
 
 @app.command(epilog="Example: `barograph publish --from 2026-03-04T00:00Z --to 2026-03-05T00:00Z`")
@@ -273,6 +363,27 @@ def main() -> None:
         reason = escape(" ".join(str(error).split()))
         err.print(f"[red]barograph:[/red] {reason}", highlight=False, soft_wrap=True)
         sys.exit(1)
+
+
+def _bring(
+    files: "Sequence[tuple[Path, SourceFile]]",
+    lake_uri: str | None,
+    warehouse_path: Path | None,
+    is_built: bool,
+    *,
+    needs_checksum: bool = True,
+) -> None:
+    from orchestration.history import build
+    from orchestration.imports import bring
+    from orchestration.pipeline import Pipeline
+
+    settings = _settings(lake_uri, warehouse_path)
+    brought = bring(Pipeline(settings), files, err, needs_checksum=needs_checksum)
+    out.print(as_table(("file", "venue", "lines"), brought.files))
+    if is_built and brought.hours:
+        with _working("building") as say:
+            build(replace(settings, venues=brought.venues), brought.hours, say)
+        _show_coverage(settings, sorted(brought.hours))
 
 
 def _show_coverage(settings: Settings, hours: list[datetime] | None) -> None:

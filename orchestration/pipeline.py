@@ -70,8 +70,13 @@ class Pipeline:
         A clock that can be moved is swept through each hour. Live, what exists only now is swept if this hour is
         among them, and archived datasets are asked for each closed one.
         """
-        self.claim("sandbox" if self.settings.source == "sandbox" else self.settings.base_url or "venues")
+        self.claim(self.origin)
         return asyncio.run(self._capture(hours, wanted))
+
+    @property
+    def origin(self) -> str:
+        """Whose replies this deployment asks for."""
+        return "sandbox" if self.settings.source == "sandbox" else self.settings.base_url or "venues"
 
     def ingest(self, hours: Sequence[datetime], venues: Sequence[str]) -> list[Verdict]:
         """Raw to lake through gate 1, then the estimates that rest on it."""
@@ -94,23 +99,30 @@ class Pipeline:
             return
         self.lake.write("implied_vols", venue, hour, implied_vols(quotes, instruments))
 
-    async def _capture(self, hours: Sequence[datetime], wanted: Collection[Pair]) -> dict[Pair, int]:
+    async def capture_through(
+        self, transport: Transport, hours: Sequence[datetime], wanted: Collection[Pair]
+    ) -> dict[Pair, int]:
+        """As `capture`, in a running loop and through a transport that others use too."""
         counts: dict[Pair, int] = {}
-        transport = self._transport(hours[0])
-        try:
-            for hour in hours:
-                captured = await self._capture_hour(transport, hour, wanted)
-                for (venue, dataset), envelopes in captured.envelopes.items():
-                    # Replies arrive in any order; asked the same again, they shall be the same object.
-                    envelopes.sort(key=lambda envelope: (envelope.captured_ts, envelope.path, envelope.query))
-                    self.raw.write(venue, dataset, hour, envelopes)
-                    counts[venue, dataset] = counts.get((venue, dataset), 0) + len(envelopes)
-                self._note_gaps(hour, captured)
-        finally:
-            await transport.aclose()
+        for hour in hours:
+            captured = await self._capture_hour(transport, hour, wanted)
+            for (venue, dataset), envelopes in captured.envelopes.items():
+                # Replies arrive in any order; asked the same again, they shall be the same object.
+                envelopes.sort(key=lambda envelope: (envelope.captured_ts, envelope.path, envelope.query))
+                self.raw.write(venue, dataset, hour, envelopes)
+                counts[venue, dataset] = counts.get((venue, dataset), 0) + len(envelopes)
+            self._note_gaps(hour, captured)
         return counts
 
-    def _transport(self, at: datetime) -> Transport:
+    async def _capture(self, hours: Sequence[datetime], wanted: Collection[Pair]) -> dict[Pair, int]:
+        transport = self.transport(hours[0])
+        try:
+            return await self.capture_through(transport, hours, wanted)
+        finally:
+            await transport.aclose()
+
+    def transport(self, at: datetime) -> Transport:
+        """How this deployment asks: the venues, or the sandbox as of this instant; close it when done."""
         if self.settings.source == "live" or self.settings.base_url:
             live = LiveTransport(base_url=self.settings.base_url, base_urls=dict(self.settings.base_urls))
             return UnifiedTransport(live)
@@ -122,7 +134,7 @@ class Pipeline:
         return sandbox_transport(at, market=Market(seed=self.settings.sandbox_seed), faults=faults)
 
     async def _capture_hour(self, transport: Transport, hour: datetime, wanted: Collection[Pair]) -> Captured:
-        plan = Plan(self.settings.underlyings, hour, hour + HOUR, self._listed(hour))
+        plan = Plan(self.settings.underlyings, hour, hour + HOUR, self.listed(hour))
         every = timedelta(minutes=self.settings.sweep_minutes)
         now = transport.clock.now()
         moments = [now] if hour_of(now) == hour else []
@@ -145,7 +157,7 @@ class Pipeline:
             _add(whole, await capture_archived(transport, wanted, plan, self.settings.capture_deadline_s))
         return whole
 
-    def _listed(self, hour: datetime) -> tuple[Instrument, ...]:
+    def listed(self, hour: datetime) -> tuple[Instrument, ...]:
         """What this hour's sweeps have already listed."""
         listed: list[Instrument] = []
         for name in self.settings.venues:
