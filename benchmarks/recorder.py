@@ -84,7 +84,7 @@ async def _send(messages: int, ports: "multiprocessing.Queue[int]", ended: Event
             await socket.send(json.dumps({"id": number, "b": side, "a": side}))
         await socket.wait_closed()
 
-    async with serve(talk, "127.0.0.1", 0, compression=None) as server:
+    async with serve(talk, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         ports.put(next(iter(server.sockets)).getsockname()[1])
         await asyncio.get_running_loop().run_in_executor(None, ended.wait)
 

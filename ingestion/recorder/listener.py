@@ -81,7 +81,14 @@ class Listener:
 
     def _connections(self) -> connect:
         """Connections one after another, with growing random pauses while none can be had."""
-        return connect(self._url, max_size=MAX_FRAME_BYTES, max_queue=FRAMES_WAITING, proxy=None, close_timeout=2)
+        return connect(
+            self._url,
+            max_size=MAX_FRAME_BYTES,
+            max_queue=FRAMES_WAITING,
+            ping_timeout=None,  # while frames wait a pong does too; a dead peer is told by its silence
+            proxy=None,
+            close_timeout=2,
+        )
 
     async def _session(self, socket: ClientConnection) -> None:
         self._books.start()

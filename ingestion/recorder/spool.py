@@ -17,7 +17,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from ingestion.envelopes import Envelope
 from ingestion.hours import hour_of
 from ingestion.raw import RawZone
-from ingestion.storage import Missing, StorageError
+from ingestion.storage import Missing, StorageError, Store
 from ingestion.transports.base import Clock
 from ingestion.venues.streams import RAW_DATASET
 
@@ -31,6 +31,18 @@ class Mark(msgspec.Struct, frozen=True):
 
     written_ts: datetime
     is_ended: bool
+
+
+def read_mark(store: Store, venue: str) -> Mark | None:
+    """How far a venue's recording is written; none where it never was."""
+    try:
+        return msgspec.json.decode(store.read(_key(venue)), type=Mark)
+    except (Missing, msgspec.DecodeError):
+        return None
+
+
+def _key(venue: str) -> str:
+    return f"recorder/{venue}.json"
 
 
 class Spool:
@@ -105,15 +117,8 @@ class Spool:
 
     def unended(self) -> Mark | None:
         """The mark of an earlier recorder that ended without a word; none if it ended in order or never was."""
-        try:
-            mark = msgspec.json.decode(self._raw.store.read(self._key), type=Mark)
-        except (Missing, msgspec.DecodeError):
-            return None
-        return None if mark.is_ended else mark
-
-    @property
-    def _key(self) -> str:
-        return f"recorder/{self._venue}.json"
+        mark = read_mark(self._raw.store, self._venue)
+        return None if mark is None or mark.is_ended else mark
 
     def _seal(self) -> None:
         if self._open:
@@ -139,7 +144,7 @@ class Spool:
 
     async def _mark(self, *, is_ended: bool, at: datetime | None = None) -> None:
         told = msgspec.json.encode(Mark(at or self._clock.now(), is_ended))
-        await asyncio.to_thread(self._raw.store.put, self._key, told)
+        await asyncio.to_thread(self._raw.store.put, _key(self._venue), told)
 
 
 _never: Callable[[object], bool] = lambda state: False  # noqa: E731 (a stop that never comes)
