@@ -12,6 +12,8 @@ from ingestion.streams.books import Book
 from ingestion.venues.base import Reply
 from ingestion.venues.streams import BookDiff, BookSnapshot, Control, Said, Stream
 
+MIN_REACH = 100  # levels a side; twice what is sampled
+
 
 class FollowedBooks:
     """The books of one connection, as a reader of this hour will have them."""
@@ -46,10 +48,17 @@ class FollowedBooks:
             self._follow(self._stream.read_snapshot(reply))
 
     def missing(self) -> list[str]:
-        """The symbols that have no book now, and will not get one unless it is asked for."""
+        """The symbols that have no book now, or hardly know it any more, and will not unless it is asked for.
+
+        Walks the books: not for every frame.
+        """
         if self._stream.snapshot is None and self._stream.renew is None:
             return []
-        return [symbol for symbol, book in self._books.items() if not book.is_live]
+        return [symbol for symbol, book in self._books.items() if not book.is_live or self._is_spent(book)]
+
+    def _is_spent(self, book: Book) -> bool:
+        """Whether the price has moved so far that few levels are left of those its snapshot told."""
+        return self._stream.snapshot is not None and book.reach < min(MIN_REACH, len(book.bids), len(book.asks))
 
     def _follow(self, said: Iterable[Said]) -> list[Control]:
         controls = []

@@ -21,7 +21,7 @@ _ENDED: dict[Verdict, HoleReason] = {Verdict.GAP: "gap", Verdict.RESET: "reset",
 class SampledBook:
     """One book through one hour, which begins with a hole until the first snapshot.
 
-    A crossed or locked book is no sample but a hole: several messages of ours are never one change of the venue's.
+    A crossed or locked book is no sample but a hole: orders that could trade do not rest.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class SampledBook:
         self._venue, self._kind, self._symbol = venue, kind, symbol
         # Nothing in its diffs would say that the venue itself showed a crossed book.
         self._is_blind = stream.order == "none" and stream.checksum is None and stream.renew is not None
-        self._start, self._every, self._levels = hour, every, levels
+        self._start, self._end, self._every, self._levels = hour, hour + HOUR, every, levels
         self._due = hour  # the next instant to sample
         self._hole: StreamHole | None = None
         self._open("no_snapshot", hour)
@@ -39,7 +39,7 @@ class SampledBook:
     def take(self, message: BookSnapshot | BookDiff) -> Iterator[OrderBook | StreamHole]:
         """The samples that this message proves, and the hole that it ends."""
         book, at = self.book, message.captured_ts
-        before = self._sample() if book.is_live and self._due <= at else None
+        before = self._sample() if book.is_live and self._due <= at and self._due < self._end else None
         last_id, since = book.last_id, book.last_ts or at
         verdict = book.snapshot(message) if isinstance(message, BookSnapshot) else book.diff(message)
         if verdict is Verdict.APPLIED:
@@ -86,7 +86,7 @@ class SampledBook:
 
     def _samples(self, sample: OrderBook, told_ts: datetime, until: datetime) -> Iterator[OrderBook | StreamHole]:
         is_crossed = bool(sample.bid_px and sample.ask_px) and sample.bid_px[0] >= sample.ask_px[0]
-        while self._due <= until and self._due < self._start + HOUR:
+        while self._due <= until and self._due < self._end:
             if is_crossed:
                 self._open("crossed", self._due - self._every)
             else:
