@@ -11,6 +11,8 @@ INSTANTS = [
     datetime(2031, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
     datetime(2035, 12, 31, 23, 0, tzinfo=UTC),
 ]
+HOURS_AGO = {name: str(round(AT.timestamp() * 1_000) - hours * 3_600_000) for name, hours in (("2 h", 2), ("1 h", 1))}
+SPAN = {"start_timestamp": HOURS_AGO["2 h"], "end_timestamp": HOURS_AGO["1 h"]}
 PATHS: list[tuple[str, dict[str, str]]] = [
     ("/api/v3/exchangeInfo", {}),
     ("/api/v3/depth", {"symbol": "BTCUSDT", "limit": "1000"}),
@@ -27,6 +29,7 @@ PATHS: list[tuple[str, dict[str, str]]] = [
     ("/fapi/v1/aggTrades", {"symbol": "BTCUSDT", "limit": "100"}),
     ("/fapi/v1/fundingRate", {"symbol": "BTCUSDT", "limit": "9"}),
     ("/fapi/v1/fundingInfo", {}),
+    ("/fapi/v1/klines", {"symbol": "BTCUSDT", "interval": "1m", "limit": "50"}),
     ("/dapi/v1/exchangeInfo", {}),
     ("/dapi/v1/depth", {"symbol": "BTCUSD_PERP", "limit": "1000"}),
     ("/dapi/v1/premiumIndex", {}),
@@ -35,6 +38,7 @@ PATHS: list[tuple[str, dict[str, str]]] = [
     ("/dapi/v1/openInterest", {"symbol": "ETHUSD_PERP"}),
     ("/dapi/v1/trades", {"symbol": "BTCUSD_PERP", "limit": "100"}),
     ("/dapi/v1/fundingRate", {"symbol": "BTCUSD_PERP", "limit": "9"}),
+    ("/dapi/v1/klines", {"symbol": "BTCUSD_PERP", "interval": "1m", "limit": "50"}),
     ("/api/v2/public/get_instruments", {"currency": "BTC", "expired": "false"}),
     ("/api/v2/public/get_book_summary_by_currency", {"currency": "ETH", "kind": "option"}),
     ("/api/v2/public/get_book_summary_by_currency", {"currency": "BTC", "kind": "future"}),
@@ -44,6 +48,16 @@ PATHS: list[tuple[str, dict[str, str]]] = [
         "/api/v2/public/get_last_trades_by_instrument_and_time",
         {"instrument_name": "BTC-PERPETUAL", "count": "50"},
     ),
+    (
+        "/api/v2/public/get_last_trades_by_currency_and_time",
+        {"currency": "USDC", "kind": "future", "count": "50", "sorting": "asc", **SPAN},
+    ),
+    ("/api/v2/public/get_funding_rate_history", {"instrument_name": "ETH-PERPETUAL", **SPAN}),
+    (
+        "/api/v2/public/get_tradingview_chart_data",
+        {"instrument_name": "BTC_USDC-PERPETUAL", "resolution": "1", **SPAN},
+    ),
+    ("/api/v2/public/get_volatility_index_data", {"currency": "BTC", "resolution": "60", **SPAN}),
     ("/api/v2/public/get_index_price", {"index_name": "btc_usd"}),
     ("/api/v5/public/instruments", {"instType": "SWAP"}),
     ("/api/v5/public/instruments", {"instType": "OPTION", "uly": "BTC-USD"}),
@@ -55,11 +69,18 @@ PATHS: list[tuple[str, dict[str, str]]] = [
     ("/api/v5/market/tickers", {"instType": "OPTION", "uly": "ETH-USD"}),
     ("/api/v5/market/index-tickers", {"quoteCcy": "USD"}),
     ("/api/v5/market/books", {"instId": "BTC-USDT", "sz": "400"}),
+    ("/api/v5/market/history-trades", {"instId": "BTC-USD-SWAP", "type": "2", "after": HOURS_AGO["1 h"]}),
+    ("/api/v5/market/history-candles", {"instId": "ETH-USDT-SWAP", "bar": "1m", "after": HOURS_AGO["1 h"]}),
+    ("/api/v5/public/option-trades", {"instFamily": "BTC-USD"}),
+    ("/api/v5/public/funding-rate-history", {"instId": "BTC-USDT-SWAP", "limit": "9"}),
+    ("/api/v5/public/liquidation-orders", {"instType": "SWAP", "instFamily": "BTC-USDT", "state": "filled"}),
     ("/v5/market/instruments-info", {"category": "option", "baseCoin": "BTC"}),
     ("/v5/market/tickers", {"category": "spot"}),
     ("/v5/market/tickers", {"category": "linear"}),
     ("/v5/market/tickers", {"category": "inverse"}),
     ("/v5/market/tickers", {"category": "option", "baseCoin": "BTC"}),
     ("/v5/market/orderbook", {"category": "spot", "symbol": "BTCUSDT", "limit": "200"}),
+    ("/v5/market/kline", {"category": "inverse", "symbol": "BTCUSD", "interval": "1", "limit": "60"}),
+    ("/v5/market/funding/history", {"category": "linear", "symbol": "ETHUSDT", "limit": "9"}),
     ("/v5/market/recent-trade", {"category": "linear", "symbol": "BTCUSDT", "limit": "1000"}),
 ]

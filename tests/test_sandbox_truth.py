@@ -136,12 +136,16 @@ def test_takers_lean_as_the_market_made_them(published: duckdb.DuckDBPyConnectio
 def test_a_stablecoin_leg_is_converted_at_the_rate_that_was_observed(
     published: duckdb.DuckDBPyConnection, market: Market
 ) -> None:
-    """The index that carries the rate is quoted to 1e-6 or so."""
-    for quote_rate, at in rows(
+    """The index that carries dollars is quoted to 1e-6 or so, the pair that carries USDC in ticks of 1e-4."""
+    for symbol, quote_rate, at in rows(
         published,
-        "select quote_rate, captured_ts from fct_basis where venue = 'deribit' and reference_symbol = 'BTCUSDT'",
+        "select symbol, quote_rate, captured_ts from fct_basis "
+        "where venue = 'deribit' and reference_symbol = 'BTCUSDT'",
     ):
-        assert quote_rate == pytest.approx(market.stable_usd("USDT", at), abs=2e-5)
+        is_linear = "USDC" in symbol
+        worth = market.stable_usd("USDT", at) / (market.stable_usd("USDC", at) if is_linear else 1.0)
+
+        assert quote_rate == pytest.approx(worth, abs=1e-4 if is_linear else 2e-5)
 
 
 def test_the_hour_rests_on_every_dataset_of_every_venue(published: duckdb.DuckDBPyConnection) -> None:

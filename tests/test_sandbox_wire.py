@@ -135,6 +135,17 @@ def test_the_app_answers_over_http_and_counts_request_weight(market: Market) -> 
     assert (missing.status_code, nowhere.status_code) == (404, 404)
 
 
+def is_quiet(request: Request) -> bool:
+    """No option trades here, no linear option is listed, and nobody is liquidated in a calm hour."""
+    asked = dict(request.query)
+    is_of_options = "option" in (asked.get("kind"), asked.get("category")) or request.path.endswith("option-trades")
+    return (
+        request.path.endswith("liquidation-orders")
+        or asked.get("currency") == "USDC"
+        or (is_of_options and "trade" in request.path)
+    )
+
+
 @pytest.mark.parametrize("venue_name", VENUES_SERVED)
 def test_adapters_read_every_reply_without_a_reject(market: Market, venue_name: str) -> None:
     venue, serve = VENUES[venue_name], server(market)
@@ -155,7 +166,7 @@ def test_adapters_read_every_reply_without_a_reject(market: Market, venue_name: 
                 for request in endpoint.requests(plan):
                     got = read(request, at)
                     assert not [row for row in got if isinstance(row, Reject)]
-                    assert got, request
+                    assert got or is_quiet(request), request
                     found += got
             listed = tuple(record for record in found if isinstance(record, Instrument))
             plan = Plan(plan.underlyings, plan.start_ts, plan.end_ts, listed)
@@ -171,7 +182,8 @@ def test_adapters_refuse_what_these_faults_broke(market: Market, kind: str) -> N
         for venue in readers:
             served = serve(path, query, urlencode(query), AT)
             if sum(faults.injected.values()) == broken:
-                assert kind == "nan"  # some lists of instruments hold no number of their own
+                # Some lists of instruments hold no number of their own, and what is quiet holds nothing.
+                assert kind == "nan" or is_quiet(Request(path, tuple(query.items())))
                 continue
             broken += 1
             try:

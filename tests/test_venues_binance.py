@@ -89,7 +89,7 @@ def test_every_recorded_reply_is_read_or_refused_with_a_reason(recorded: Recorde
         "binance_spot": ({"Object missing required field `m`": 5}, {"retired": 11, "unknown_symbol": 10}),
         "binance_usdm": (
             {"BTCSTUSDT: contractType '' is none that is documented": 1},
-            {"retired": 24, "venue_error": 1, "unknown_symbol": 2},
+            {"retired": 23, "venue_error": 1, "unknown_symbol": 2},
         ),
         "binance_coinm": (
             {"Expected `float` >= 0.0 - at `$.baseVolume`": 1},

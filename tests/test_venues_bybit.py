@@ -86,7 +86,7 @@ class TestRealReplies:
             next_funding_ts=datetime(2024, 1, 6, tzinfo=UTC),
         )
         interest = of(items, OpenInterest, "BTCUSD")
-        assert (interest.open_interest_qty, interest.open_interest_base) == (641_081_671.0, 14_600.23)
+        assert (interest.open_interest_qty, interest.open_interest_base) == (641_081_671.0 / 2, 14_600.23 / 2)
         assert BYBIT.terms("BTCUSD", "perp", NOW).is_inverse
 
     def test_perpetuals_in_reply_to_a_question_for_options_are_perpetuals(self, tickers: Any) -> None:
@@ -113,10 +113,13 @@ class TestRealReplies:
         interest = of(tickers[4][1], OpenInterest, "BTC-29MAR24")
 
         assert future.mark_px == 43_354.29
-        assert interest.open_interest_qty == interest.open_interest_base == 387.694
+        assert interest.open_interest_qty == interest.open_interest_base == 387.694 / 2
 
     def test_open_interest_is_worth_what_the_venue_says(self, tickers: Any) -> None:
-        """To 1 %: coin from dollars for inverse contracts, dollars from coin for linear ones."""
+        """To 1 %: coin from dollars for inverse contracts, dollars from coin for linear ones.
+
+        The venue's worth is that of both sides, ours of one.
+        """
         for envelope, items in tickers:
             worth = {row["symbol"]: float(row.get("openInterestValue", 0)) for row in raw_rows(envelope)}
             marks = {i.symbol: i.mark_px or 0 for i in items if isinstance(i, FutureTicker)}
@@ -125,7 +128,7 @@ class TestRealReplies:
                     terms = BYBIT.terms(item.symbol, item.kind, item.captured_ts)
                     qty, mark = item.open_interest_qty * terms.contract_size, marks[item.symbol]
                     value = qty / mark if terms.amount_unit == "usd" else qty * mark
-                    assert value == pytest.approx(worth[item.symbol], rel=0.01, abs=0.01)
+                    assert 2 * value == pytest.approx(worth[item.symbol], rel=0.01, abs=0.01)
                     base = qty / mark if terms.is_inverse else qty
                     assert item.open_interest_base == pytest.approx(base, rel=0.01)
 
@@ -249,6 +252,21 @@ class TestDocumentedExamples:
 
         assert isinstance(perp, PerpTicker)
         assert (perp.funding_rate, perp.funding_interval_s) == (-0.0001, 14_400)
+
+    def test_open_interest_of_a_contract_is_one_sides(self) -> None:
+        """The venue sums longs and shorts; since 2026 it states one side too, which then counts."""
+        stated = {**PERP, "singleOpenInterest": "51", "singleOpenInterestValue": "2172651"}
+        inverse = {**PERP, "symbol": "BTCUSD", "openInterest": "4000000", "openInterestValue": "93.9"}
+        [_, halved] = ask("tickers", "category=linear", PERP, category="linear")
+        [_, told] = ask("tickers", "category=linear", stated, category="linear")
+        [_, dollars] = ask("tickers", "category=inverse", inverse, category="inverse")
+
+        assert isinstance(halved, OpenInterest)
+        assert isinstance(told, OpenInterest)
+        assert isinstance(dollars, OpenInterest)
+        assert (halved.open_interest_qty, halved.open_interest_base) == (50.0, 50.0)
+        assert (told.open_interest_qty, told.open_interest_base) == (51.0, 51.0)
+        assert (dollars.open_interest_qty, dollars.open_interest_base) == (2_000_000.0, 46.95)
 
     def test_a_book_is_spot_or_perpetual_as_it_was_asked_for(self) -> None:
         book = {

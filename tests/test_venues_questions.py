@@ -12,7 +12,7 @@ from ingestion.venues.base import Plan, Refused, Reply, Request, Venue
 from ingestion.venues.bybit import BYBIT
 from ingestion.venues.bybit_market import next_instruments
 from ingestion.venues.deribit import DERIBIT
-from ingestion.venues.deribit_replies import next_trades
+from ingestion.venues.deribit_history import next_trades
 from ingestion.venues.okx import OKX
 
 NOW = datetime(2024, 1, 14, 20, 1, 10, tzinfo=UTC)
@@ -33,10 +33,39 @@ def asked(venue: Venue, dataset: str, plan: Plan = PLAN) -> list[Request]:
 class TestDeribit:
     def test_trades_of_the_half_open_hour(self) -> None:
         """The venue's end is inclusive: the hour's last millisecond, not the next one's first."""
-        query = dict(asked(DERIBIT, "trades")[0].query)
+        queries = [dict(request.query) for request in asked(DERIBIT, "trades")]
 
-        assert (query["start_timestamp"], query["end_timestamp"]) == ("1705262400000", "1705265999999")
-        assert (query["instrument_name"], query["sorting"]) == ("BTC-PERPETUAL", "asc")
+        for query in queries:
+            assert (query["start_timestamp"], query["end_timestamp"]) == ("1705262400000", "1705265999999")
+            assert query["sorting"] == "asc"
+        assert [(query["currency"], query["kind"]) for query in queries] == [
+            (currency, kind) for currency in ("BTC", "ETH", "USDC") for kind in ("future", "option")
+        ]
+
+    def test_no_question_leaves_the_kind_open_for_combos_would_come_too(self) -> None:
+        for dataset in ("instruments", "option_quotes", "future_tickers", "trades"):
+            assert all(dict(request.query).get("kind") in ("future", "option") for request in asked(DERIBIT, dataset))
+
+    def test_what_is_settled_in_usdc_is_a_currency_and_other_coins_are_none(self) -> None:
+        """SOL has no coin-settled contracts and no DVOL: to ask for them is an error at every sweep."""
+        plan = Plan(("BTC", "SOL"), START, START + timedelta(hours=1))
+
+        def currencies(dataset: str) -> set[str]:
+            return {dict(request.query)["currency"] for request in asked(DERIBIT, dataset, plan)}
+
+        assert currencies("instruments") == currencies("trades") == {"BTC", "USDC"}
+        assert currencies("volatility_indices") == {"BTC"}
+        assert [dict(r.query)["index_name"] for r in asked(DERIBIT, "index_prices", plan)] == [
+            "btc_usd",
+            "btc_usdc",
+            "sol_usd",
+            "sol_usdc",
+        ]
+
+    def test_bars_count_minutes_and_the_volatility_index_seconds(self) -> None:
+        """Both of a minute: `resolution` means another unit on each path."""
+        assert {dict(r.query)["resolution"] for r in asked(DERIBIT, "candles")} == {"1"}
+        assert {dict(r.query)["resolution"] for r in asked(DERIBIT, "volatility_indices")} == {"60"}
 
     def test_books_of_listed_perpetuals_and_futures(self, recorded: Recorded) -> None:
         question = "currency=BTC&expired=false&kind=future"
@@ -84,7 +113,21 @@ class TestOkx:
             return [dict(request.query)["instId"] for request in asked(OKX, "order_books", plan)]
 
         assert symbols(Plan(("BTC",), NOW, NOW)) == ["BTC-USDT", "BTC-USDT-SWAP", "BTC-USD-SWAP"]
-        assert symbols(Plan(("BTC",), NOW, NOW, listed)) == ["BTC-USDT", "BTC-USD-SWAP"]
+        assert symbols(Plan(("BTC",), NOW, NOW, listed)) == ["BTC-USDT", "BTC-USD-SWAP", "BTC-USDT-240329"]
+
+    def test_liquidations_by_family_of_what_is_listed(self) -> None:
+        names: tuple[tuple[str, Kind], ...] = (
+            ("BTC-USD-SWAP", "perp"),
+            ("BTC-USDT-SWAP", "perp"),
+            ("BTC-USDT-240329", "future"),
+        )
+        plan = Plan(("BTC",), START, START + timedelta(hours=1), tuple(OKX.terms(s, k, NOW) for s, k in names))
+
+        assert [(dict(r.query)["instType"], dict(r.query)["instFamily"]) for r in asked(OKX, "liquidations", plan)] == [
+            ("SWAP", "BTC-USD"),
+            ("SWAP", "BTC-USDT"),
+            ("FUTURES", "BTC-USDT"),
+        ]
 
 
 class TestBybit:
@@ -99,9 +142,9 @@ class TestBybit:
 
         def questions(dataset: str, plan: Plan) -> list[tuple[str, str]]:
             queries = [dict(request.query) for request in asked(BYBIT, dataset, plan)]
-            return [(query["category"], query["symbol"]) for query in queries]
+            return [(query["category"], query["symbol"]) for query in queries if query["category"] != "option"]
 
-        for dataset in ("order_books", "trades"):
+        for dataset in ("order_books", "trades", "candles"):
             assert questions(dataset, Plan(("BTC",), NOW, NOW)) == [
                 ("spot", "BTCUSDT"),
                 ("linear", "BTCUSDT"),
@@ -113,6 +156,11 @@ class TestBybit:
                 ("inverse", "BTCUSD"),
                 ("inverse", "BTCUSDH24"),
             ]
+
+    def test_trades_of_options_by_their_underlying(self) -> None:
+        queries = [dict(request.query) for request in asked(BYBIT, "trades")]
+
+        assert [query["baseCoin"] for query in queries if query["category"] == "option"] == ["BTC", "ETH"]
 
     def test_a_cursor_leads_to_the_next_page_of_instruments(self) -> None:
         request = asked(BYBIT, "instruments")[1]

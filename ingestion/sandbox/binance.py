@@ -23,6 +23,7 @@ from ingestion.sandbox.binance_terms import (
     written_px,
     written_qty,
 )
+from ingestion.sandbox.candles import Bar
 from ingestion.sandbox.listings import Listing
 from ingestion.sandbox.market import UnknownInstrument
 from ingestion.sandbox.path import EPOCH, milliseconds
@@ -54,9 +55,8 @@ def routes() -> dict[str, Route]:
             "trades": (_trades, 25 if venue == SPOT else 5),
             "historicalTrades": (_trades, 25),
         }
-        if venue == SPOT:
-            answers["klines"] = (_klines, 2)
-        else:
+        answers["klines"] = (_klines, 2 if venue == SPOT else 5)
+        if venue != SPOT:
             answers["premiumIndex"] = (_premium_index, 10)
             answers["openInterest"] = (_open_interest, 1)
             answers["fundingRate"] = (_funding_rates, 1)
@@ -266,22 +266,26 @@ def _klines(venue: str, ask: Ask) -> object:
     end_ms = whole(ask, "endTime", ask.now_ms, _malformed)
     recent = (min(end_ms, ask.now_ms) // interval_ms - limit + 1) * interval_ms
     start_ms = whole(ask, "startTime", recent, _malformed)
+    bars = ask.candles.bars(listing, interval_ms, start_ms, end_ms, ask.at, limit)
+    return [_bar(listing, bar) for bar in bars]
+
+
+def _bar(listing: Listing, bar: Bar) -> list[object]:
+    """Volume and turnover: base coin and quote currency; contracts and base coin on COIN-M."""
+    is_coinm = listing.venue == COINM
+    bought = (bar.taker_buy_qty, bar.taker_buy_base) if is_coinm else (bar.taker_buy_base, bar.taker_buy_quote)
     return [
-        [
-            bar.open_ms,
-            written_px(listing, bar.open_px),
-            written_px(listing, bar.high_px),
-            written_px(listing, bar.low_px),
-            written_px(listing, bar.close_px),
-            f"{bar.volume_base:.8f}",
-            bar.open_ms + interval_ms - 1,
-            f"{bar.volume_quote:.8f}",
-            bar.count,
-            f"{bar.taker_buy_base:.8f}",
-            f"{bar.taker_buy_quote:.8f}",
-            "0",
-        ]
-        for bar in ask.candles.bars(listing, interval_ms, start_ms, end_ms, ask.at, limit)
+        bar.open_ms,
+        written_px(listing, bar.open_px),
+        written_px(listing, bar.high_px),
+        written_px(listing, bar.low_px),
+        written_px(listing, bar.close_px),
+        written_qty(listing, bar.volume_qty) if is_coinm else f"{bar.volume_base:.8f}",
+        bar.open_ms + bar.interval_ms - 1,
+        f"{bar.volume_base if is_coinm else bar.volume_quote:.8f}",
+        bar.count,
+        *(f"{amount:.8f}" for amount in bought),
+        "0",
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from ingestion.records import Kind
 from ingestion.sandbox import funding
 from ingestion.sandbox.listings import Listing
-from ingestion.sandbox.path import ASSETS, day_and_step, milliseconds
+from ingestion.sandbox.path import ASSETS, EPOCH, day_and_step, milliseconds
 from ingestion.sandbox.wire import Ask, Route, TurnedAway, levels, plain, whole
 
 VENUE: Final = "bybit"
@@ -22,6 +22,7 @@ CATEGORIES: Final[dict[str, tuple[Kind, ...]]] = {
     "option": ("option",),
 }
 BOOK_LIMITS: Final = {"spot": 200, "linear": 500, "inverse": 500}
+BARS_MS: Final = {str(minutes): minutes * 60_000 for minutes in (1, 5, 15, 60)} | {"D": 86_400_000}
 LAUNCHED_MS: Final = "1585526400000"
 Row = dict[str, object]
 
@@ -32,6 +33,8 @@ def routes() -> dict[str, Route]:
         "tickers": _tickers,
         "orderbook": _order_book,
         "recent-trade": _recent_trades,
+        "kline": _klines,
+        "funding/history": _funding_history,
     }
     return {f"/v5/market/{name}": Route(VENUE, _enveloped(answer)) for name, answer in answers.items()}
 
@@ -215,7 +218,8 @@ def _contract_ticker(listing: Listing, ask: Ask) -> Row:
         market.index_px(VENUE, listing.asset, listing.quote, ask.at),
         market.mark_px(listing, ask.at),
     )
-    qty = market.open_interest_qty(listing, ask.at)
+    qty = market.open_interest_qty(listing, ask.at)  # of one side
+    worth = qty / mark if listing.is_inverse else qty * mark
     day, step = day_and_step(ask.at - timedelta(hours=1))
     is_perp = listing.expiry is None
     rate = market.running_funding_rate(VENUE, listing.asset, ask.at) if is_perp else 0.0
@@ -223,8 +227,10 @@ def _contract_ticker(listing: Listing, ask: Ask) -> Row:
         "indexPrice": f"{index:.2f}",
         "markPrice": f"{mark:.2f}",
         "prevPrice1h": f"{float(market.mids(listing, day)[step]):.2f}",
-        "openInterest": listing.quantity(qty),
-        "openInterestValue": f"{qty / mark if listing.is_inverse else qty * mark:.2f}",
+        "openInterest": listing.quantity(2 * qty),
+        "openInterestValue": f"{2 * worth:.2f}",
+        "singleOpenInterest": listing.quantity(qty),
+        "singleOpenInterestValue": f"{worth:.2f}",
         "fundingRate": plain(rate, 8) if is_perp else "",
         "nextFundingTime": str(milliseconds(funding.next_settlement(ask.at))) if is_perp else "0",
         "predictedDeliveryPrice": "" if is_perp else "0.00",
@@ -331,3 +337,43 @@ def _exec_id(category: str, symbol: str, trade_id: int) -> str:
         return f"22900000000{trade_id:010d}"
     text = hashlib.blake2b(f"{symbol} {trade_id}".encode(), digest_size=16).hexdigest()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _klines(ask: Ask) -> Row:
+    """Newest first; volume and turnover: base coin and quote currency, for inverse contracts the other way round."""
+    category, listing = _category(ask), _one(ask)
+    interval_ms = BARS_MS.get(ask.query.get("interval", ""))
+    if interval_ms is None or category == "option":
+        raise _parameter("interval")
+    limit = min(max(whole(ask, "limit", 200, _parameter), 1), 1_000)
+    end_ms = min(whole(ask, "end", ask.now_ms, _parameter), ask.now_ms)
+    newest = end_ms // interval_ms * interval_ms
+    start_ms = max(whole(ask, "start", 0, _parameter), newest - (limit - 1) * interval_ms)
+    rows: list[list[str]] = []
+    for bar in ask.candles.bars(listing, interval_ms, start_ms, end_ms, ask.at, limit):
+        turnover = bar.volume_base if listing.is_inverse else bar.volume_quote
+        prices = (bar.open_px, bar.high_px, bar.low_px, bar.close_px)
+        volumes = (listing.quantity(bar.volume_qty), f"{turnover:.8f}")
+        rows.append([str(bar.open_ms), *(listing.price(px) for px in prices), *volumes])
+    return {"category": category, "symbol": listing.symbol, "list": rows[::-1]}
+
+
+def _funding_history(ask: Ask) -> Row:
+    category, listing = _category(ask), _one(ask)
+    if listing.kind != "perp":
+        raise _parameter("symbol")
+    step_ms = int(funding.INTERVAL / timedelta(milliseconds=1))
+    limit = min(max(whole(ask, "limit", 200, _parameter), 1), 200)
+    last = min(whole(ask, "endTime", ask.now_ms, _parameter), ask.now_ms) // step_ms
+    first = max(-(-whole(ask, "startTime", 0, _parameter) // step_ms), last - limit + 1)
+    rows: list[Row] = [
+        {
+            "symbol": listing.symbol,
+            "fundingRate": plain(
+                ask.market.funding_rate(VENUE, listing.asset, EPOCH + timedelta(milliseconds=number * step_ms))
+            ),
+            "fundingRateTimestamp": str(number * step_ms),
+        }
+        for number in range(last, first - 1, -1)
+    ]
+    return {"category": category, "list": rows}

@@ -1,4 +1,4 @@
-"""Bars of a spot pair: open, high, low and close of the mid by five-second steps, volume of its trades."""
+"""Bars: open, high, low and close of the mid by five-second steps, volume of the instrument's trades."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +9,14 @@ from ingestion.sandbox.listings import Listing
 from ingestion.sandbox.market import Market
 from ingestion.sandbox.memory import Memory
 from ingestion.sandbox.path import FIRST_DAY, STEP_S, milliseconds
+from ingestion.sandbox.tape import base_and_quote
 
 DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar, labelled by its start; the running bar holds what happened so far."""
+    """One bar, labelled by its start; the running bar holds what happened so far. `*_qty` is in the venue's unit."""
 
     open_ms: int
     interval_ms: int
@@ -23,9 +24,11 @@ class Bar:
     high_px: float
     low_px: float
     close_px: float
+    volume_qty: float
     volume_base: float
     volume_quote: float
     count: int
+    taker_buy_qty: float
     taker_buy_base: float
     taker_buy_quote: float
 
@@ -35,7 +38,7 @@ class Candles:
 
     def __init__(self, market: Market) -> None:
         self._market = market
-        self._days: Memory[tuple[str, str, int, int], list[Bar]] = Memory(256)
+        self._days: Memory[tuple[str, str, str, int, int], list[Bar]] = Memory(256)
 
     def bars(
         self, listing: Listing, interval_ms: int, start_ms: int, end_ms: int, at: datetime, limit: int
@@ -54,7 +57,7 @@ class Candles:
     def _day(self, listing: Listing, interval_ms: int, day: int, now_ms: int) -> list[Bar]:
         if (day + 1) * DAY_MS > now_ms:
             return self._bars_of(listing, interval_ms, day, now_ms)
-        key = (listing.venue, listing.symbol, interval_ms, day)
+        key = (listing.venue, listing.kind, listing.symbol, interval_ms, day)
         return self._days.get(key, lambda: self._bars_of(listing, interval_ms, day, now_ms))
 
     def _bars_of(self, listing: Listing, interval_ms: int, day: int, now_ms: int) -> list[Bar]:
@@ -66,14 +69,15 @@ class Candles:
         high, low = np.maximum.reduceat(px, starts), np.minimum.reduceat(px, starts)
         close = px[np.minimum(starts + steps, until) - 1]
 
-        tape = self._market.draw_tape(listing, day).between(day * DAY_MS, now_ms)
+        is_open = (day + 1) * DAY_MS > now_ms  # then its trades are asked for too, and remembered
+        whole = self._market.tape(listing, day) if is_open else self._market.draw_tape(listing, day)
+        tape = whole.between(day * DAY_MS, now_ms)
         bar = (tape.at_ms - day * DAY_MS) // interval_ms
-        quote = tape.px * tape.qty
+        base, quote = base_and_quote(listing, tape.px, tape.qty)
         count = len(starts)
-        volume = np.bincount(bar, tape.qty, count)
-        turnover = np.bincount(bar, quote, count)
-        bought = np.bincount(bar, tape.qty * tape.is_buy, count)
-        bought_quote = np.bincount(bar, quote * tape.is_buy, count)
+        sizes = (tape.qty, base, quote)
+        volume_qty, volume_base, volume_quote = (np.bincount(bar, size, count) for size in sizes)
+        bought_qty, bought_base, bought_quote = (np.bincount(bar, size * tape.is_buy, count) for size in sizes)
         trades = np.bincount(bar, minlength=count)
         return [
             Bar(
@@ -83,10 +87,12 @@ class Candles:
                 high_px=float(high[n]),
                 low_px=float(low[n]),
                 close_px=float(close[n]),
-                volume_base=float(volume[n]),
-                volume_quote=float(turnover[n]),
+                volume_qty=float(volume_qty[n]),
+                volume_base=float(volume_base[n]),
+                volume_quote=float(volume_quote[n]),
                 count=int(trades[n]),
-                taker_buy_base=float(bought[n]),
+                taker_buy_qty=float(bought_qty[n]),
+                taker_buy_base=float(bought_base[n]),
                 taker_buy_quote=float(bought_quote[n]),
             )
             for n, start in enumerate(starts)

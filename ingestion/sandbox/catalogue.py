@@ -87,14 +87,15 @@ def _contract(
     px_dp: int,
     lot: float,
     qty_dp: int,
+    stable: str = "USDT",  # of a linear contract
 ) -> Listing:
     return Listing(
         venue=venue,
         kind="perp" if expiry is None else "future",
         symbol=symbol,
         asset=asset,
-        quote="USD" if is_inverse else "USDT",
-        settle=asset if is_inverse else "USDT",
+        quote="USD" if is_inverse else stable,
+        settle=asset if is_inverse else stable,
         unit=unit,
         contract_size=contract_size,
         is_inverse=is_inverse,
@@ -118,19 +119,20 @@ def _binance_spot(at: datetime, reference_px: ReferencePx) -> Iterator[Listing]:
 
 def _binance_usdm(at: datetime, reference_px: ReferencePx) -> Iterator[Listing]:
     for asset in ASSETS:
-        yield _contract(
-            "binance_usdm",
-            asset,
-            f"{asset}USDT",
-            None,
-            is_inverse=False,
-            unit="base",
-            contract_size=1.0,
-            tick=_by_asset(asset, 0.1, 0.01),
-            px_dp=1 if asset == "BTC" else 2,
-            lot=0.001,
-            qty_dp=3,
-        )
+        for expiry in (None, *quarter_expiries(at)):
+            yield _contract(
+                "binance_usdm",
+                asset,
+                f"{asset}USDT{'' if expiry is None else f'_{expiry:%y%m%d}'}",
+                expiry,
+                is_inverse=False,
+                unit="base",
+                contract_size=1.0,
+                tick=_by_asset(asset, 0.1, 0.01),
+                px_dp=1 if asset == "BTC" else 2,
+                lot=0.001,
+                qty_dp=3,
+            )
 
 
 def _binance_coinm(at: datetime, reference_px: ReferencePx) -> Iterator[Listing]:
@@ -168,6 +170,20 @@ def _deribit(at: datetime, reference_px: ReferencePx) -> Iterator[Listing]:
                 lot=_by_asset(asset, 10.0, 1.0),
                 qty_dp=0,
             )
+        yield _contract(
+            "deribit",
+            asset,
+            f"{asset}_USDC-PERPETUAL",
+            None,
+            is_inverse=False,
+            unit="base",
+            contract_size=1.0,
+            tick=_by_asset(asset, 0.5, 0.05),
+            px_dp=2,
+            lot=_by_asset(asset, 0.0001, 0.001),
+            qty_dp=4,
+            stable="USDC",
+        )
         for expiry, strike, option_type in _options(asset, at, reference_px):
             yield Listing(
                 venue="deribit",

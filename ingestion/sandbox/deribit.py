@@ -4,22 +4,20 @@ https://docs.deribit.com/#market-data
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
+from ingestion.sandbox import deribit_history
 from ingestion.sandbox.calendars import dated, future_expiries, term_of
+from ingestion.sandbox.deribit_history import VENUE, Row, contract_size, invalid, listing_of, of_currency
 from ingestion.sandbox.listings import Listing
-from ingestion.sandbox.market import UnknownInstrument
 from ingestion.sandbox.options import Chain
-from ingestion.sandbox.path import ASSETS, FIRST_DAY, STEP_S, microseconds, milliseconds
+from ingestion.sandbox.path import ASSETS, microseconds, milliseconds
 from ingestion.sandbox.wire import Ask, Route, TurnedAway, whole
 
-VENUE: Final = "deribit"
 PREFIX: Final = "/api/v2/public/"
-CONTRACT_USD: Final = {"BTC": 10.0, "ETH": 1.0}
+INDICES: Final = {("USD", asset) for asset in (*ASSETS, "USDC", "USDT")} | {("USDC", asset) for asset in ASSETS}
 NEVER_MS: Final = 32_503_708_800_000  # expiry of a perpetual
 CREATED_MS: Final = 1_534_167_754_000
-Row = dict[str, object]
 
 
 def routes() -> dict[str, Route]:
@@ -28,10 +26,9 @@ def routes() -> dict[str, Route]:
         "get_book_summary_by_currency": _book_summaries,
         "get_order_book": _order_book,
         "ticker": _ticker,
-        "get_last_trades_by_instrument_and_time": _last_trades,
         "get_index_price": _index_price,
     }
-    return {PREFIX + name: Route(VENUE, _rpc(answer)) for name, answer in answers.items()}
+    return {PREFIX + name: Route(VENUE, _rpc(answer)) for name, answer in (answers | deribit_history.answers()).items()}
 
 
 def _rpc(answer: Callable[[Ask], object]) -> Callable[[Ask], object]:
@@ -46,35 +43,10 @@ def _rpc(answer: Callable[[Ask], object]) -> Callable[[Ask], object]:
     return answered
 
 
-def _invalid(name: str) -> TurnedAway:
-    data = {"reason": "wrong format", "param": name}
-    return TurnedAway(400, {"message": "Invalid params", "data": data, "code": -32602})
-
-
-def _listing(ask: Ask) -> Listing:
-    name = ask.query.get("instrument_name", "")
-    if not name:
-        raise _invalid("instrument_name")
-    try:
-        return ask.market.find(VENUE, name, ask.at, ("perp", "future", "option"))
-    except UnknownInstrument as error:
-        raise TurnedAway(400, {"message": "instrument_not_found", "code": 13020}) from error
-
-
-def _of_currency(ask: Ask) -> list[Listing]:
-    currency, kind = ask.query.get("currency", ""), ask.query.get("kind")
-    if currency not in ASSETS:
-        raise _invalid("currency")
-    if kind not in (None, "future", "option"):
-        raise _invalid("kind")
-    found = ask.market.listings(VENUE, ask.at, asset=currency)
-    return [one for one in found if kind in (None, "option" if one.kind == "option" else "future")]
-
-
 def _instruments(ask: Ask) -> object:
     if ask.query.get("expired") == "true":
         return []
-    return [_terms(listing) for listing in _of_currency(ask)]
+    return [_terms(listing) for listing in of_currency(ask)]
 
 
 def _terms(listing: Listing) -> Row:
@@ -83,17 +55,17 @@ def _terms(listing: Listing) -> Row:
         "instrument_name": listing.symbol,
         "kind": "option" if is_option else "future",
         "base_currency": listing.asset,
-        "quote_currency": listing.asset if is_option else "USD",
-        "counter_currency": "USD",
+        "quote_currency": listing.asset if is_option else listing.quote,
+        "counter_currency": listing.quote,
         "settlement_currency": listing.settle,
         "settlement_period": "perpetual" if listing.expiry is None else term_of(listing.expiry),
-        "instrument_type": "reversed",
-        "price_index": f"{listing.asset.lower()}_usd",
+        "instrument_type": "reversed" if listing.is_inverse else "linear",
+        "price_index": f"{listing.asset}_{listing.quote}".lower(),
         "is_active": True,
         "rfq": False,
         "creation_timestamp": CREATED_MS,
         "expiration_timestamp": NEVER_MS if listing.expiry is None else milliseconds(listing.expiry),
-        "contract_size": 1.0 if is_option else CONTRACT_USD[listing.asset],
+        "contract_size": contract_size(listing),
         "min_trade_amount": listing.lot,
         "tick_size": listing.tick,
         "tick_size_steps": [{"above_price": 0.005, "tick_size": 0.0005}] if is_option else [],
@@ -103,11 +75,11 @@ def _terms(listing: Listing) -> Row:
     }
     if is_option:
         return shared | {"strike": float(listing.strike or 0), "option_type": listing.option_type}
-    return shared | {"max_leverage": 50, "future_type": "reversed"}
+    return shared | {"max_leverage": 50, "future_type": "reversed" if listing.is_inverse else "linear"}
 
 
 def _book_summaries(ask: Ask) -> object:
-    found = _of_currency(ask)
+    found = of_currency(ask)
     rows = [_future_summary(listing, ask) for listing in found if listing.kind != "option"]
     if any(listing.kind == "option" for listing in found):
         rows += _option_summaries(ask.market.chain(VENUE, ask.query["currency"], ask.at), ask)
@@ -121,16 +93,16 @@ def _future_summary(listing: Listing, ask: Ask) -> Row:
     return {
         "mid_price": book.mid_px,
         **(_funding(listing, ask) if listing.expiry is None else {}),
-        "estimated_delivery_price": _index(listing.asset, ask),
+        "estimated_delivery_price": _index(listing, ask),
         "volume_notional": stats.volume_quote,
         "volume_usd": stats.volume_quote,
-        "quote_currency": "USD",
+        "quote_currency": listing.quote,
         "creation_timestamp": ask.now_ms,
         "base_currency": listing.asset,
         "volume": round(stats.volume_base, 8),
         "price_change": round((last / first - 1) * 100, 4),
         "mark_price": _mark(listing, ask),
-        "open_interest": int(ask.market.open_interest_qty(listing, ask.at)),
+        "open_interest": _interest(listing, ask),
         "ask_price": float(book.ask_px[0]),
         "bid_price": float(book.bid_px[0]),
         "instrument_name": listing.symbol,
@@ -147,8 +119,13 @@ def _funding(listing: Listing, ask: Ask) -> Row:
     }
 
 
-def _index(asset: str, ask: Ask) -> float:
-    return round(ask.market.index_px(VENUE, asset, "USD", ask.at), 2)
+def _index(listing: Listing, ask: Ask) -> float:
+    return round(ask.market.index_px(VENUE, listing.asset, listing.quote, ask.at), 2)
+
+
+def _interest(listing: Listing, ask: Ask) -> float:
+    qty = ask.market.open_interest_qty(listing, ask.at)
+    return int(qty) if listing.is_inverse else qty
 
 
 def _mark(listing: Listing, ask: Ask) -> float:
@@ -156,7 +133,7 @@ def _mark(listing: Listing, ask: Ask) -> float:
 
 
 def _option_summaries(chain: Chain, ask: Ask) -> list[Row]:
-    index = _index(ask.query["currency"], ask)
+    index = _index(chain.listings[0], ask)
     underlying = _underlyings(chain, ask)
     quotes = (chain.bid, chain.ask, chain.mark, chain.vol, chain.forward)
     columns = (*quotes, chain.open_interest_base, chain.volume_base)
@@ -208,10 +185,10 @@ def _last(mark: float) -> float:
 
 
 def _order_book(ask: Ask) -> object:
-    listing = _listing(ask)
-    depth = whole(ask, "depth", 5, _invalid)
+    listing = listing_of(ask)
+    depth = whole(ask, "depth", 5, invalid)
     if not 1 <= depth <= 10_000:
-        raise _invalid("depth")
+        raise invalid("depth")
     if listing.kind == "option":
         return _with_option_book(_ticker_of(listing, ask), ask)
     book = ask.market.book_of(listing, ask.at)
@@ -228,7 +205,7 @@ def _with_option_book(row: Row, ask: Ask) -> Row:
 
 
 def _ticker(ask: Ask) -> object:
-    return _ticker_of(_listing(ask), ask)
+    return _ticker_of(listing_of(ask), ask)
 
 
 def _ticker_of(listing: Listing, ask: Ask) -> Row:
@@ -238,7 +215,7 @@ def _ticker_of(listing: Listing, ask: Ask) -> Row:
 def _future_ticker(listing: Listing, ask: Ask) -> Row:
     stats = ask.market.day_stats(listing, ask.at)
     book = ask.market.book_of(listing, ask.at)
-    mark, index = _mark(listing, ask), _index(listing.asset, ask)
+    mark, index = _mark(listing, ask), _index(listing, ask)
     first, last = float(stats.first.px[0]), float(stats.last.px[0])
     row: Row = {
         "estimated_delivery_price": index,
@@ -247,7 +224,7 @@ def _future_ticker(listing: Listing, ask: Ask) -> Row:
         "best_bid_price": float(book.bid_px[0]),
         "best_ask_price": float(book.ask_px[0]),
         "mark_price": mark,
-        "open_interest": int(ask.market.open_interest_qty(listing, ask.at)),
+        "open_interest": _interest(listing, ask),
         "max_price": round(mark * 1.015, 2),
         "min_price": round(mark * 0.985, 2),
         "settlement_price": first,
@@ -271,7 +248,7 @@ def _future_ticker(listing: Listing, ask: Ask) -> Row:
 def _option_ticker(listing: Listing, ask: Ask) -> Row:
     chain = ask.market.chain(VENUE, listing.asset, ask.at)
     n = next(i for i, one in enumerate(chain.listings) if one.symbol == listing.symbol)
-    index, volume, mark = _index(listing.asset, ask), float(chain.volume_base[n]), float(chain.mark[n])
+    index, volume, mark = _index(listing, ask), float(chain.volume_base[n]), float(chain.mark[n])
     has_bid = bool(chain.bid_qty[n])
     last = _last(mark) if volume else None
     return {
@@ -317,50 +294,10 @@ def _percent(vol: float) -> float:
     return round(vol * 100, 2) if vol == vol else 0.0
 
 
-def _last_trades(ask: Ask) -> object:
-    listing = _listing(ask)
-    if listing.kind == "option":
-        return {"trades": [], "has_more": False}
-    count = whole(ask, "count", 10, _invalid)
-    if not 1 <= count <= 1_000:
-        raise _invalid("count")
-    start_ms = whole(ask, "start_timestamp", FIRST_DAY * 86_400_000, _invalid)
-    end_ms = min(whole(ask, "end_timestamp", ask.now_ms, _invalid), ask.now_ms)
-    is_rising = ask.query.get("sorting") == "asc"
-    if is_rising:
-        found = ask.market.trades(listing, start_ms, end_ms, count + 1)
-        page = found.cut(0, count)
-    else:
-        found = ask.market.trades_before(listing, end_ms, count + 1).between(start_ms, end_ms)
-        page = found.cut(max(0, len(found) - count), None)
-    indices = partial(ask.market.index_steps, VENUE, listing.asset, "USD")
-    rows: list[Row] = []
-    columns = (page.trade_id, page.at_ms, page.px, page.qty, page.is_buy)
-    for trade_id, at_ms, px, qty, is_buy in zip(*(column.tolist() for column in columns), strict=True):
-        day, rest_ms = divmod(at_ms, 86_400_000)
-        step = rest_ms // (STEP_S * 1_000)
-        rows.append(
-            {
-                "trade_seq": trade_id,
-                "trade_id": str(trade_id) if listing.asset == "BTC" else f"{listing.asset}-{trade_id}",
-                "timestamp": at_ms,
-                "tick_direction": 0 if is_buy else 2,
-                "price": px,
-                "mark_price": round(float(ask.market.mids(listing, day)[step]), 2),
-                "instrument_name": listing.symbol,
-                "index_price": round(float(indices(day)[step]), 2),
-                "direction": "buy" if is_buy else "sell",
-                "contracts": qty / CONTRACT_USD[listing.asset],
-                "amount": qty,
-            }
-        )
-    return {"trades": rows if is_rising else rows[::-1], "has_more": len(found) > count}
-
-
 def _index_price(ask: Ask) -> object:
     name = ask.query.get("index_name", "")
     asset, _, quote = name.upper().partition("_")
-    if quote != "USD" or asset not in (*ASSETS, "USDC", "USDT"):
-        raise _invalid("index_name")
-    index = round(ask.market.index_px(VENUE, asset, "USD", ask.at), 2 if asset in ASSETS else 6)
+    if (quote, asset) not in INDICES:
+        raise invalid("index_name")
+    index = round(ask.market.index_px(VENUE, asset, quote, ask.at), 2 if asset in ASSETS else 6)
     return {"index_price": index, "estimated_delivery_price": index}

@@ -18,13 +18,15 @@ from ingestion.sandbox.calendars import option_expiries
 from ingestion.sandbox.listings import Listing
 from ingestion.sandbox.memory import Memory
 from ingestion.sandbox.options import Chain
-from ingestion.sandbox.path import FIRST_DAY, microseconds, milliseconds, seeded
+from ingestion.sandbox.path import EPOCH, FIRST_DAY, microseconds, milliseconds, seeded
 from ingestion.sandbox.prices import CARRY_ANN, Prices, UnknownInstrument
 from ingestion.sandbox.surfaces import Svi
-from ingestion.sandbox.tape import DayStats, Tape
+from ingestion.sandbox.tape import Bools, DayStats, Tape
 
 __all__ = ["Market", "Truth", "UnknownInstrument"]
 
+FORCED_EVERY: Final = 50  # trades
+FORCED_OVER: Final = 0.25  # stress
 OPEN_INTEREST_USD: Final = {
     "binance_usdm": 6.0e9,
     "binance_coinm": 0.6e9,
@@ -109,6 +111,21 @@ class Market(Prices):
         found = self.trades(listing, end_ms - 2 * 86_400_000, end_ms)
         return found.cut(max(0, len(found) - limit), None)
 
+    def trades_below(self, listing: Listing, trade_id: int, limit: int) -> Tape:
+        """The last `limit` trades of smaller ids."""
+        day = tape.day_of_id(listing, trade_id)
+        found = self.trades(listing, (day - 1) * 86_400_000, (day + 1) * 86_400_000 - 1)
+        last = int(np.searchsorted(found.trade_id, trade_id))
+        return found.cut(max(0, last - limit), last)
+
+    def is_forced(self, listing: Listing, trades: Tape) -> Bools:
+        """Which takers of a contract's trades were liquidated: every 50th while stress is over a quarter."""
+        forced: Bools = (trades.trade_id % FORCED_EVERY == 0) & (listing.kind != "spot")
+        for n in np.flatnonzero(forced):
+            at = EPOCH + timedelta(milliseconds=int(trades.at_ms[n]))
+            forced[n] = self.stress(listing.asset, at) > FORCED_OVER
+        return forced
+
     def day_stats(self, listing: Listing, at: datetime) -> DayStats:
         end_ms = milliseconds(at)
         return tape.stats(listing, self.trades(listing, end_ms - 86_400_000 + 1, end_ms))
@@ -135,6 +152,10 @@ class Market(Prices):
         """What would be settled, by the minutes of the running interval so far."""
         start = funding.next_settlement(at) - funding.INTERVAL
         return funding.clamped(venue, self.premiums(venue, asset, start, at + timedelta(minutes=1)))
+
+    def funding_1h(self, asset: str, at: datetime) -> float:
+        """Deribit's: what the hour up to `at` paid, an eighth of its mean damped premium."""
+        return float(funding.damped(self.premiums("deribit", asset, at - timedelta(hours=1), at)).mean()) / 8
 
     def funding_8h(self, asset: str, at: datetime) -> float:
         """Deribit's: the mean of the damped premium over the last 8 hours."""
@@ -190,6 +211,10 @@ class Market(Prices):
         near_w = self.atm_vol(asset, near_expiry, at) ** 2 * near
         far_w = self.atm_vol(asset, far_expiry, at) ** 2 * far
         return float(np.sqrt((near_w + (far_w - near_w) * (tenor - near) / (far - near)) / tenor))
+
+    def volatility_index(self, asset: str, at: datetime) -> float:
+        """Deribit's DVOL, a decimal a year: the 30-day vol at the money."""
+        return self.constant_maturity_vol(asset, 30.0, at)
 
     def chain(self, venue: str, asset: str, at: datetime) -> Chain:
         """Everything that a venue quotes on an underlying's options."""

@@ -7,25 +7,20 @@ https://www.okx.com/docs-v5/en/#public-data-rest-api
 from collections.abc import Callable
 from typing import Final
 
-from ingestion.records import Kind
-from ingestion.sandbox import funding
+from ingestion.sandbox import funding, okx_history
 from ingestion.sandbox.calendars import term_of
 from ingestion.sandbox.listings import Listing
-from ingestion.sandbox.market import UnknownInstrument
+from ingestion.sandbox.okx_history import VENUE, Row, Rows, error, family_of, listing_of, named, of_type, parameter
 from ingestion.sandbox.options import Chain
 from ingestion.sandbox.path import ASSETS, milliseconds
-from ingestion.sandbox.wire import Ask, Route, TurnedAway, plain, whole
+from ingestion.sandbox.wire import Ask, Route, plain, whole
 
-VENUE: Final = "okx"
-KINDS: Final[dict[str, Kind]] = {"SPOT": "spot", "SWAP": "perp", "FUTURES": "future", "OPTION": "option"}
-TYPES: Final = {kind: name for name, kind in KINDS.items()}
 CONTRACT_MULTIPLE: Final = {"BTC": "0.01", "ETH": "0.1"}  # of an option, whose contract value is 1 coin
 LISTED_MS: Final = "1611916828000"
-Row = dict[str, object]
 
 
 def routes() -> dict[str, Route]:
-    answers: dict[str, Callable[[Ask], list[Row]]] = {
+    answers: dict[str, Callable[[Ask], Rows]] = {
         "public/instruments": _instruments,
         "public/opt-summary": _option_summaries,
         "public/open-interest": _open_interest,
@@ -35,65 +30,28 @@ def routes() -> dict[str, Route]:
         "market/index-tickers": _index_tickers,
         "market/books": _books,
     }
-    return {f"/api/v5/{name}": Route(VENUE, _enveloped(answer)) for name, answer in answers.items()}
+    return {
+        f"/api/v5/{name}": Route(VENUE, _enveloped(answer))
+        for name, answer in (answers | okx_history.answers()).items()
+    }
 
 
-def _enveloped(answer: Callable[[Ask], list[Row]]) -> Callable[[Ask], object]:
+def _enveloped(answer: Callable[[Ask], Rows]) -> Callable[[Ask], object]:
     return lambda ask: {"code": "0", "data": answer(ask), "msg": ""}
-
-
-def _error(code: str, message: str) -> TurnedAway:
-    return TurnedAway(200, {"code": code, "data": [], "msg": message})
-
-
-def _parameter(name: str) -> TurnedAway:
-    return TurnedAway(400, {"code": "51000", "data": [], "msg": f"Parameter {name} error"})
-
-
-def _of_type(ask: Ask) -> list[Listing]:
-    """Instruments by `instType` and, if given, `uly` or `instFamily` and `instId`."""
-    kind = KINDS.get(ask.query.get("instType", ""))
-    if kind is None:
-        raise _parameter("instType")
-    family = ask.query.get("uly") or ask.query.get("instFamily")
-    found = [one for one in ask.market.listings(VENUE, ask.at, kind) if family in (None, _family(one))]
-    name = ask.query.get("instId")
-    chosen = [one for one in found if name in (None, one.symbol)]
-    if not chosen:
-        raise _error("51001", "Instrument ID or Spread ID doesn't exist.")
-    return chosen
-
-
-def _listing(ask: Ask, *kinds: Kind) -> Listing:
-    name = ask.query.get("instId", "")
-    if not name:
-        raise TurnedAway(400, {"code": "50014", "data": [], "msg": "Parameter instId can not be empty."})
-    try:
-        return ask.market.find(VENUE, name, ask.at, kinds)
-    except UnknownInstrument as error:
-        raise _error("51001", "Instrument ID or Spread ID doesn't exist.") from error
-
-
-def _family(listing: Listing) -> str:
-    return f"{listing.asset}-{listing.quote}"
-
-
-def _named(listing: Listing) -> Row:
-    return {"instType": TYPES[listing.kind], "instId": listing.symbol}
 
 
 def _instruments(ask: Ask) -> list[Row]:
     if ask.query.get("instType") == "OPTION" and not (ask.query.get("uly") or ask.query.get("instFamily")):
-        raise _parameter("uly")
-    return [_terms(listing) for listing in _of_type(ask)]
+        raise parameter("uly")
+    return [_terms(listing) for listing in of_type(ask)]
 
 
 def _terms(listing: Listing) -> Row:
     is_spot, is_option = listing.kind == "spot", listing.kind == "option"
-    family = "" if is_spot else _family(listing)
+    family = "" if is_spot else family_of(listing)
     value = "1" if is_option else plain(listing.contract_size)
     counted = listing.quote if listing.is_inverse and not is_option else listing.asset
-    return _named(listing) | {
+    return named(listing) | {
         "uly": family,
         "instFamily": family,
         "baseCcy": listing.asset if is_spot else "",
@@ -129,13 +87,13 @@ def _chains(ask: Ask) -> list[Chain]:
     family = ask.query.get("uly") or ask.query.get("instFamily")
     assets = [asset for asset in ASSETS if family in (None, f"{asset}-USD")]
     if not assets:
-        raise _error("51001", "Instrument ID or Spread ID doesn't exist.")
+        raise error("51001", "Instrument ID or Spread ID doesn't exist.")
     return [ask.market.chain(VENUE, asset, ask.at) for asset in assets]
 
 
 def _option_summaries(ask: Ask) -> list[Row]:
     if not (ask.query.get("uly") or ask.query.get("instFamily")):
-        raise _parameter("uly")
+        raise parameter("uly")
     return [row for chain in _chains(ask) for row in _summaries(chain, ask)]
 
 
@@ -161,14 +119,14 @@ def _summaries(chain: Chain, ask: Ask) -> list[Row]:
                 "fwdPx": plain(forward, 8),
                 "gamma": plain(gamma * index - 2 * in_coin),
                 "gammaBS": plain(gamma, 14),
-                **_named(listing),
+                **named(listing),
                 "lever": plain(abs(delta) / mark, 6) if mark else "0",
                 "markVol": plain(vol),
                 "realVol": "0",
                 "theta": plain(theta / index),
                 "thetaBS": plain(theta),
                 "ts": str(ask.now_ms),
-                "uly": _family(listing),
+                "uly": family_of(listing),
                 "vega": plain(vega / index),
                 "vegaBS": plain(vega),
                 "volLv": at_the_money[listing.expiry] if listing.expiry else "",
@@ -181,15 +139,15 @@ def _open_interest(ask: Ask) -> list[Row]:
     if ask.query.get("instType") == "OPTION":
         return [row for chain in _chains(ask) for row in _option_interest(chain, ask)]
     if ask.query.get("instType") == "SPOT":
-        raise _parameter("instType")
+        raise parameter("instType")
     rows: list[Row] = []
-    for listing in _of_type(ask):
+    for listing in of_type(ask):
         qty = ask.market.open_interest_qty(listing, ask.at)
         px = ask.market.mark_px(listing, ask.at)
         usd = listing.usd_of(qty, px * ask.market.quote_usd(listing, ask.at))
         base = usd / px if listing.is_inverse else qty * listing.contract_size
         amounts = {"oi": plain(qty), "oiCcy": plain(base, 8), "oiUsd": plain(usd, 2)}
-        rows.append(_named(listing) | amounts | {"ts": str(ask.now_ms)})
+        rows.append(named(listing) | amounts | {"ts": str(ask.now_ms)})
     return rows
 
 
@@ -202,7 +160,7 @@ def _option_interest(chain: Chain, ask: Ask) -> list[Row]:
             "oiCcy": plain(base, 6),
             "oiUsd": plain(base * index, 2),
         }
-        rows.append(_named(listing) | amounts | {"ts": str(ask.now_ms)})
+        rows.append(named(listing) | amounts | {"ts": str(ask.now_ms)})
     return rows
 
 
@@ -210,22 +168,22 @@ def _mark_prices(ask: Ask) -> list[Row]:
     clock = {"ts": str(ask.now_ms)}
     if ask.query.get("instType") == "OPTION":
         return [
-            _named(listing) | {"markPx": plain(mark, 8)} | clock
+            named(listing) | {"markPx": plain(mark, 8)} | clock
             for chain in _chains(ask)
             for listing, mark in zip(chain.listings, chain.mark.tolist(), strict=True)
         ]
     return [
-        _named(listing) | {"markPx": plain(ask.market.mark_px(listing, ask.at), 4)} | clock for listing in _of_type(ask)
+        named(listing) | {"markPx": plain(ask.market.mark_px(listing, ask.at), 4)} | clock for listing in of_type(ask)
     ]
 
 
 def _funding_rate(ask: Ask) -> list[Row]:
-    listing = _listing(ask, "perp")
+    listing = listing_of(ask, "perp")
     rate = ask.market.running_funding_rate(VENUE, listing.asset, ask.at)
     settles_at = funding.next_settlement(ask.at)
     before = ask.market.funding_rate(VENUE, listing.asset, settles_at - funding.INTERVAL)
     return [
-        _named(listing)
+        named(listing)
         | {
             "method": "current_period",
             "formulaType": "noRate",
@@ -247,16 +205,16 @@ def _funding_rate(ask: Ask) -> list[Row]:
 def _tickers(ask: Ask) -> list[Row]:
     if ask.query.get("instType") == "OPTION":
         if not (ask.query.get("uly") or ask.query.get("instFamily")):
-            raise _parameter("uly")
+            raise parameter("uly")
         return [row for chain in _chains(ask) for row in _option_tickers(chain, ask)]
-    return [_ticker(listing, ask) for listing in _of_type(ask)]
+    return [_ticker(listing, ask) for listing in of_type(ask)]
 
 
 def _ticker(listing: Listing, ask: Ask) -> Row:
     stats = ask.market.day_stats(listing, ask.at)
     book = ask.market.book_of(listing, ask.at)
     opened = listing.price(float(stats.first.px[0]))
-    return _named(listing) | {
+    return named(listing) | {
         "last": listing.price(float(stats.last.px[0])),
         "lastSz": plain(float(stats.last.qty[0])),
         "askPx": listing.price(float(book.ask_px[0])),
@@ -281,7 +239,7 @@ def _option_tickers(chain: Chain, ask: Ask) -> list[Row]:
         bid, bid_base, offer, offer_base, volume = numbers
         has_bid = bid == bid
         rows.append(
-            _named(listing)
+            named(listing)
             | {
                 "last": plain(offer) if volume else "",
                 "lastSz": "1" if volume else "0",
@@ -306,7 +264,7 @@ def _index_tickers(ask: Ask) -> list[Row]:
     quotes = {"USD": (*ASSETS, "USDT", "USDC"), "USDT": (*ASSETS, "USDC")}
     name, quote = ask.query.get("instId"), ask.query.get("quoteCcy")
     if not name and not quote:
-        raise _parameter("quoteCcy")
+        raise parameter("quoteCcy")
     pairs = [
         (asset, currency)
         for currency, assets in quotes.items()
@@ -314,7 +272,7 @@ def _index_tickers(ask: Ask) -> list[Row]:
         if quote in (None, currency) and name in (None, f"{asset}-{currency}")
     ]
     if not pairs:
-        raise _error("51001", "Instrument ID or Spread ID doesn't exist.")
+        raise error("51001", "Instrument ID or Spread ID doesn't exist.")
     return [_index_ticker(asset, currency, ask) for asset, currency in pairs]
 
 
@@ -334,10 +292,10 @@ def _index_ticker(asset: str, quote: str, ask: Ask) -> Row:
 
 
 def _books(ask: Ask) -> list[Row]:
-    listing = _listing(ask, "spot", "perp", "future")
-    size = whole(ask, "sz", 1, _parameter)
+    listing = listing_of(ask, "spot", "perp", "future")
+    size = whole(ask, "sz", 1, parameter)
     if not 1 <= size <= 400:
-        raise _parameter("sz")
+        raise parameter("sz")
     book = ask.market.book_of(listing, ask.at)
 
     def side(px: list[float], qty: list[float]) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from ingestion.venues.base import Venue
 from ingestion.venues.binance_coinm import BINANCE_COINM
+from ingestion.venues.binance_options import BINANCE_OPTIONS
 from ingestion.venues.binance_spot import BINANCE_SPOT
 from ingestion.venues.binance_usdm import BINANCE_USDM
 from ingestion.venues.bitfinex import BITFINEX

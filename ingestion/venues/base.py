@@ -8,17 +8,21 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
 from ingestion.records import Instrument, Kind, Record
 
+if TYPE_CHECKING:
+    from ingestion.venues.streams import Stream
+
 T = TypeVar("T")
 
 EARLIEST = datetime(2009, 1, 3, tzinfo=UTC)  # Bitcoin's genesis block: nothing here is older
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,7 @@ class Endpoint:
     is_archived: bool = False
     is_reference: bool = False
     follow: Callable[[Request, Reply], Request | None] | None = None  # the next page, if any
+    tells: tuple[str, ...] = ()  # datasets that these replies tell of too, of which an hour may have none
     when: Callable[[Mapping[str, str]], bool] = lambda query: True  # tells endpoints on one path apart
     history: str = "now"
     proof: Proof = "example"
@@ -151,6 +156,7 @@ class Venue:
     retired: Mapping[str, str] = field(default_factory=dict)  # path expression → why it is refused
     told_within: tuple[str, ...] = ()  # lake datasets that come inside the replies about others
     known_as: tuple[str, ...] = ()  # other names that recordings give it
+    streams: tuple["Stream", ...] = ()  # what it sends unasked, over WebSocket
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -204,7 +210,7 @@ def instant(value: int, unit_s: float = 1e-3) -> datetime:
     Out of [2009, 2100) is `Refused`: it means another unit than the venue documents.
     """
     try:
-        at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=round(value * unit_s * 1e6))
+        at = _EPOCH + timedelta(microseconds=round(value * unit_s * 1e6))
     except OverflowError as error:
         raise Refused("timestamp", f"{value} is no instant at {unit_s} s a unit") from error
     if not EARLIEST <= at < LATEST:
@@ -213,10 +219,13 @@ def instant(value: int, unit_s: float = 1e-3) -> datetime:
 
 
 _LONG_NUMBER = re.compile(rb"[0-9][0-9.]{15,}")
+_DIGITS_TO_0 = bytes.maketrans(b"123456789.", b"0" * 10)
 
 
 def refuse_beyond_float64(body: bytes, what: str) -> None:
     """Refuse a reply with a number of over 15 significant digits: a float64 would change it silently."""
+    if b"0" * 16 not in body.translate(_DIGITS_TO_0):  # ten times as fast as the search, and mostly the end of it
+        return
     for match in _LONG_NUMBER.finditer(body):
         digits = match.group().lstrip(b"0.").replace(b".", b"")
         if len(digits.rstrip(b"0")) > 15 and b"." in match.group():

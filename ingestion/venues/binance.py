@@ -1,4 +1,4 @@
-"""What Binance's three venues have in common: wire shapes and their readers.
+"""What Binance's venues have in common: wire shapes and their readers.
 
 Numbers arrive as decimal strings. The types below let no NaN, infinity or empty string through.
 """
@@ -57,12 +57,13 @@ INTERVALS_S: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What tells the three venues apart where they speak alike."""
+    """What tells the venues apart where they speak alike."""
 
     venue: str
     kind_of: Callable[[str], Kind]  # by the form of the symbol; raises Refused
     terms: Callable[[str, Kind, datetime], Instrument]  # by the documented grammar; raises Refused
     is_inverse: bool = False  # sizes count contracts, and volumes in base coin stand elsewhere
+    form: re.Pattern[str] = SYMBOL  # of its symbols
 
 
 class Identity(TypedDict):
@@ -192,7 +193,7 @@ def identity(market: Market, reply: Reply, symbol: str, event_ms: int | UnsetTyp
     asked = reply.query.get("symbol")
     if asked and asked.upper() != symbol:
         raise Refused("symbol", f"{source(market, reply)}: {asked} was asked, {symbol} came")
-    if not SYMBOL.fullmatch(symbol):
+    if not market.form.fullmatch(symbol):
         raise Refused("unknown_symbol", f"{market.venue} {symbol!r}: not the form of a Binance symbol")
     return Identity(
         venue=market.venue,

@@ -12,14 +12,10 @@ from msgspec import Struct
 from ingestion.records import Instrument, Kind, SpotTicker
 from ingestion.venues.base import Plan, Refused, Reply, Venue, rows
 from ingestion.venues.binance import TICKERS, Amount, Market, Rows, entries, identity, present, reader
-from ingestion.venues.binance_futures import (
-    DEFAULT_FUNDING_INTERVAL_S,
-    delivery_of,
-    endpoints,
-    kind_of_dated,
-    refused,
-)
+from ingestion.venues.binance_futures import delivery_of, interval_of, kind_of_dated
+from ingestion.venues.binance_futures_endpoints import endpoints, refused
 from ingestion.venues.binance_paging import symbols
+from ingestion.venues.binance_stream import streams
 
 _SYMBOL = re.compile(r"([^\W_]+)USD_(PERP|\d{6})")
 
@@ -74,7 +70,7 @@ def terms(symbol: str, kind: Kind, at: datetime) -> Instrument:
         amount_unit="contracts",
         is_inverse=True,
         expiry_ts=delivery_of(symbol) if kind == "future" else None,
-        funding_interval_s=DEFAULT_FUNDING_INTERVAL_S if kind == "perp" else None,
+        funding_interval_s=interval_of(kind, base),
         terms_source="documented",
     )
 
@@ -101,8 +97,9 @@ BINANCE_COINM = Venue(
         futures=futures,
         parse_day=parse_day,
         mark_weight=10,
-        dated_dataset="future_tickers",
+        unrecorded=("klines", "fundingInfo"),
     ),
+    streams=streams(MARKET, lambda plan: perps(plan) + futures(plan)),
     terms=terms,
     weight_per_minute=2400,
     retired=refused("dapi"),

@@ -4,15 +4,14 @@ Amounts count base coin on USD-M and contracts of 100 USD (BTC) or 10 USD (other
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
-from functools import partial
-from typing import Final, Literal
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Final, Literal
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from ingestion.records import FundingRate, FutureTicker, Instrument, Kind, OpenInterest, PerpTicker
-from ingestion.venues.base import Endpoint, Parse, Plan, Refused, Reply, Request, decode, instant, rows
+from ingestion.venues.base import Refused, Reply, decode, instant, rows
 from ingestion.venues.binance import (
     Amount,
     Filter,
@@ -22,18 +21,12 @@ from ingestion.venues.binance import (
     Signed,
     entries,
     identity,
-    parse_aggregate_trades,
-    parse_book_ticker,
-    parse_candles,
-    parse_last_price,
-    parse_order_book,
-    parse_trades,
     reader,
     refuse_failure,
     source,
     steps,
 )
-from ingestion.venues.binance_paging import ask_each, ask_trades, follow_trades, span
+from ingestion.venues.settlements import with_intervals
 
 # https://developers.binance.com/docs/derivatives/usds-margined-futures/common-definition
 # Listings of 2025 write the blank where the documentation has an underscore.
@@ -46,8 +39,9 @@ DELIVERY: Final = {
     "CURRENT_QUARTER_DELIVERING",
     "NEXT_QUARTER_DELIVERING",
 }
-DEFAULT_FUNDING_INTERVAL_S: Final = 8 * 3600  # adjusted for single symbols: settlements are the proof
-FUNDING_HISTORY: Final = timedelta(days=3)
+# Settlements of these have always stood 8 hours apart. That is the default of other coins too, but it was shortened
+# for one after another, and no list of contracts says so: theirs is proved by settlements, or told by `fundingInfo`.
+FUNDED_EVERY_8H: Final = ("BTC", "ETH")
 
 _DATED = re.compile(r".*_(\d{6})")
 
@@ -80,6 +74,13 @@ class Settlement(Struct, rename="camel"):
     mark_price: Price | Literal[""] | UnsetType = UNSET
 
 
+class Adjustment(Struct, rename="camel"):
+    """One row of `fundingInfo`."""
+
+    symbol: str
+    funding_interval_hours: Annotated[int, Meta(ge=1, le=24)]
+
+
 class Contract(Struct, rename="camel"):
     """One row of `exchangeInfo`; USD-M names neither type, margin nor delivery before mid-2020."""
 
@@ -100,7 +101,7 @@ class Listing(Struct):
 
 
 _MARK, _INTEREST, _SETTLEMENT = reader(Mark), reader(Interest), reader(Settlement)
-_CONTRACT, _LISTING = reader(Contract), reader(Listing)
+_ADJUSTMENT, _CONTRACT, _LISTING = reader(Adjustment), reader(Contract), reader(Listing)
 
 
 def kind_of_dated(symbol: str) -> Literal["perp", "future"]:
@@ -150,7 +151,7 @@ def parse_open_interest(market: Market, reply: Reply) -> Rows:
 
 
 def parse_funding(market: Market, reply: Reply) -> Rows:
-    """Read `fundingRate`; the interval is not stated, it follows from consecutive settlements."""
+    """Read `fundingRate`; the interval is the time between two settlements."""
 
     def read(settlement: Settlement) -> Iterator[FundingRate]:
         mark = settlement.mark_price
@@ -160,7 +161,22 @@ def parse_funding(market: Market, reply: Reply) -> Rows:
             mark_px=mark if isinstance(mark, float) else None,
         )
 
-    return rows(_SETTLEMENT, entries(market, reply), read)
+    return with_intervals(rows(_SETTLEMENT, entries(market, reply), read))
+
+
+def parse_adjustments(market: Market, reply: Reply) -> Rows:
+    """Read `fundingInfo`: intervals of the perpetuals whose cap, floor or interval was adjusted, and of no other.
+
+    That a perpetual is not in it does not say that its interval is 8 hours: entries come and go.
+    """
+
+    def read(adjustment: Adjustment) -> Iterator[PerpTicker]:
+        who = identity(market, reply, adjustment.symbol)
+        if who["kind"] != "perp":
+            raise Refused("funding", f"{adjustment.symbol}: a funding interval of what is no perpetual")
+        yield PerpTicker(**who, funding_interval_s=adjustment.funding_interval_hours * 3600)
+
+    return rows(_ADJUSTMENT, entries(market, reply), read)
 
 
 def parse_contracts(market: Market, reply: Reply) -> Rows:
@@ -184,11 +200,16 @@ def parse_contracts(market: Market, reply: Reply) -> Rows:
             tick_size_px=tick,
             lot_size_qty=lot,
             expiry_ts=_delivery(contract) if who["kind"] == "future" else None,
-            funding_interval_s=DEFAULT_FUNDING_INTERVAL_S if who["kind"] == "perp" else None,
+            funding_interval_s=interval_of(who["kind"], contract.base_asset),
             terms_source="listed",
         )
 
     return rows(_CONTRACT, listing.symbols, read)
+
+
+def interval_of(kind: Kind, base_asset: str) -> int | None:
+    """Seconds between settlements, where that is known without asking."""
+    return 8 * 3600 if kind == "perp" and base_asset in FUNDED_EVERY_8H else None
 
 
 def _listed_kind(market: Market, contract: Contract) -> Kind:
@@ -218,107 +239,3 @@ def _settle_asset(market: Market, contract: Contract) -> str:
     if contract.margin_asset is not UNSET:
         return contract.margin_asset
     return contract.base_asset if market.is_inverse else contract.quote_asset
-
-
-def is_dated(query: Mapping[str, str]) -> bool:
-    """Whether the reply is about one dated future."""
-    return kind_of_dated(query.get("symbol", "")) == "future"
-
-
-def ask_funding(path: str, names: list[str], plan: Plan) -> list[Request]:
-    """Settlements of the three days before the span's end, so that intervals can be proved."""
-    return ask_each(path, names, *span(plan.end_ts - FUNDING_HISTORY, plan.end_ts))
-
-
-def endpoints(
-    market: Market,
-    root: str,  # "/fapi/v1"
-    *,
-    perps: Callable[[Plan], list[str]],
-    futures: Callable[[Plan], list[str]],
-    parse_day: Parse,
-    mark_weight: int,
-    dated_dataset: Literal["future_tickers", "perp_tickers"],  # where the tickers of dated futures are asked
-) -> tuple[Endpoint, ...]:
-    """What both venues answer; books and open interest are asked of perpetuals and dated futures alike."""
-    mark, day = f"{root}/premiumIndex", f"{root}/ticker/24hr"
-    price = f"{root.replace('v1', 'v[12]')}/ticker/price"
-    parse = partial(parse_mark, market)
-
-    def ask_all(path: str, *more: tuple[str, str]) -> Callable[[Plan], list[Request]]:
-        return lambda plan: ask_each(path, perps(plan) + futures(plan), *more)
-
-    def ask_perps(path: str) -> Callable[[Plan], list[Request]]:
-        return lambda plan: ask_each(path, perps(plan))
-
-    def ask_futures(path: str) -> Callable[[Plan], list[Request]]:
-        return lambda plan: ask_each(path, futures(plan))
-
-    return (
-        Endpoint(
-            "instruments",
-            f"{root}/exchangeInfo",
-            partial(parse_contracts, market),
-            lambda plan: [Request(f"{root}/exchangeInfo")],
-        ),
-        Endpoint(
-            dated_dataset,
-            mark,
-            parse,
-            ask_futures(mark),
-            weight=mark_weight,
-            is_reference=True,
-            when=is_dated,
-        ),
-        Endpoint("perp_tickers", mark, parse, ask_perps(mark), weight=mark_weight, is_reference=True),
-        Endpoint(dated_dataset, day, parse_day, ask_futures(day), when=is_dated),
-        Endpoint("perp_tickers", day, parse_day, ask_perps(day)),
-        Endpoint(
-            "order_books",
-            f"{root}/depth",
-            partial(parse_order_book, market),
-            ask_all(f"{root}/depth", ("limit", "1000")),
-            weight=20,
-        ),
-        Endpoint(
-            "open_interest",
-            f"{root}/openInterest",
-            partial(parse_open_interest, market),
-            ask_all(f"{root}/openInterest"),
-        ),
-        Endpoint(
-            "trades",
-            f"{root}/aggTrades",
-            partial(parse_aggregate_trades, market),
-            lambda plan: ask_trades(f"{root}/aggTrades", perps(plan), plan),
-            weight=20,
-            is_archived=True,
-            follow=partial(follow_trades, market),
-        ),
-        Endpoint(
-            "funding_rates",
-            f"{root}/fundingRate",
-            partial(parse_funding, market),
-            lambda plan: ask_funding(f"{root}/fundingRate", perps(plan), plan),
-            is_archived=True,
-        ),
-        Endpoint("trades", f"{root}/(trades|historicalTrades)", partial(parse_trades, market)),
-        Endpoint("candles", f"{root}/klines", partial(parse_candles, market)),
-        Endpoint("perp_tickers", f"{root}/ticker/bookTicker", partial(parse_book_ticker, market)),
-        Endpoint("perp_tickers", price, partial(parse_last_price, market)),
-    )
-
-
-def refused(api: str) -> dict[str, str]:
-    """Paths that are known and not read, with the reason; `api` is "fapi" or "dapi"."""
-    root = f"/{api}/v[123]/"
-    return {
-        f"{root}fundingInfo": "intervals are read from consecutive settlements",
-        f"{root}(markPrice|indexPrice|premiumIndex)Klines": "bars of what is not traded: not stored",
-        f"{root}continuousKlines": "bars that change contract belong to no instrument",
-        f"{root}(indexInfo|constituents|assetIndex)": "composition of indices: statistics we do not store",
-        f"{root}(time|ping)": "carries no market data",
-        "/futures/data/.*": "statistics we do not store",
-        f"{root}(account.*|balance|income.*|allOrders|openOrders?|order.*|userTrades|positionRisk"
-        "|forceOrders|commissionRate|leverageBracket)": "account endpoint: never read",
-    }

@@ -95,6 +95,11 @@ def ask_candles(path: str, names: Iterable[str], plan: Plan) -> list[Request]:
     return ask_each(path, names, ("interval", "1h"), *span(plan.end_ts - CANDLE_HISTORY, plan.end_ts))
 
 
+def ask_minutes(path: str, names: Iterable[str], plan: Plan) -> list[Request]:
+    """Bars of a minute of the span itself."""
+    return ask_each(path, names, ("interval", "1m"), *span(plan.start_ts, plan.end_ts))
+
+
 def follow_candles(market: Market, request: Request, reply: Reply) -> Request | None:
     """The page after a full one, by time; endTime stays."""
     raws = entries(market, reply)

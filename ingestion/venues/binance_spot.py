@@ -40,6 +40,7 @@ from ingestion.venues.binance_paging import (
     follow_trades,
     symbols,
 )
+from ingestion.venues.binance_stream import streams
 
 # Quote assets of the listings of 2019 to 2025. The longest that ends a symbol is its quote: USDSBUSDS is
 # USDSB in USDS, and BTCBUSD is BTC in BUSD.
@@ -55,6 +56,8 @@ QUOTES: Final = tuple(
         reverse=True,
     )
 )
+
+ASKED_QUOTES: Final = ("USDT", "USDC")
 
 
 class Day(Struct, rename="camel"):
@@ -156,8 +159,8 @@ MARKET = Market("binance_spot", lambda symbol: "spot", terms)
 
 
 def pairs(plan: Plan) -> list[str]:
-    """Each wanted underlying in USDT."""
-    return symbols(plan, MARKET, "spot", ("USDT",), otherwise=(f"{base}USDT" for base in plan.underlyings))
+    """Each wanted underlying in stablecoins."""
+    return symbols(plan, MARKET, "spot", ASKED_QUOTES, otherwise=(f"{base}USDT" for base in plan.underlyings))
 
 
 def ask_day(plan: Plan) -> list[Request]:
@@ -178,14 +181,18 @@ BINANCE_SPOT = Venue(
             parse_pairs,
             lambda plan: [Request("/api/v3/exchangeInfo")],
             weight=20,
+            proof="recording",
         ),
-        Endpoint("spot_tickers", "/api/v3/ticker/24hr", parse_day, ask_day, weight=2, is_reference=True),
+        Endpoint(
+            "spot_tickers", "/api/v3/ticker/24hr", parse_day, ask_day, weight=2, is_reference=True, proof="recording"
+        ),
         Endpoint(
             "order_books",
             "/api/v3/depth",
             partial(parse_order_book, MARKET),
             lambda plan: ask_each("/api/v3/depth", pairs(plan), ("limit", "1000")),
             weight=50,
+            proof="recording",
         ),
         Endpoint(
             "trades",
@@ -195,6 +202,8 @@ BINANCE_SPOT = Venue(
             weight=4,
             is_archived=True,
             follow=partial(follow_trades, MARKET),
+            history="not stated",
+            proof="recording",
         ),
         Endpoint(
             "candles",
@@ -204,11 +213,20 @@ BINANCE_SPOT = Venue(
             weight=2,
             is_archived=True,
             follow=partial(follow_candles, MARKET),
+            history="not stated",
+            proof="recording",
         ),
-        Endpoint("trades", "/api/v3/(trades|historicalTrades)", partial(parse_trades, MARKET)),
-        Endpoint("spot_tickers", "/api/v3/ticker/bookTicker", partial(parse_book_ticker, MARKET)),
-        Endpoint("spot_tickers", "/api/v3/ticker/price", partial(parse_last_price, MARKET)),
+        Endpoint(
+            "trades",
+            "/api/v3/(trades|historicalTrades)",
+            partial(parse_trades, MARKET),
+            history="not stated",
+            proof="recording",
+        ),
+        Endpoint("spot_tickers", "/api/v3/ticker/bookTicker", partial(parse_book_ticker, MARKET), proof="recording"),
+        Endpoint("spot_tickers", "/api/v3/ticker/price", partial(parse_last_price, MARKET), proof="recording"),
     ),
+    streams=streams(MARKET, pairs),
     terms=terms,
     weight_per_minute=6000,
     retired={

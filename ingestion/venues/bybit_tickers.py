@@ -2,6 +2,7 @@
 
 A reply's `category` is not to be trusted: `BTCUSD` came under `linear`, a list of perpetuals for `option`.
 What a row is, its own fields and its name must agree on.
+Open interest of contracts comes as the sum of both sides, longs and shorts; here, as everywhere, it is one side's.
 """
 
 from collections.abc import Iterator
@@ -30,12 +31,14 @@ class _Spot(msgspec.Struct, rename="camel"):
 class _Contract(_Spot, rename="camel"):
     mark_price: Finite
     index_price: Finite
-    open_interest: Finite  # US dollars for inverse, as volume24h
-    open_interest_value: Finite  # base coin for inverse, as turnover24h
+    open_interest: Finite  # both sides; US dollars for inverse, as volume24h
+    open_interest_value: Finite  # both sides; base coin for inverse, as turnover24h
     funding_rate: Finite | Blank  # blank for dated futures
     next_funding_time: int | Blank  # 0 for dated futures
     delivery_time: int | Blank  # 0 for perpetuals
     funding_interval_hour: int | Blank = ""  # in replies since 2024
+    single_open_interest: Finite | Blank = ""  # one side, in replies since 2026
+    single_open_interest_value: Finite | Blank = ""
 
 
 class _Option(_Spot, rename="camel"):
@@ -45,7 +48,7 @@ class _Option(_Spot, rename="camel"):
     mark_price: Finite
     index_price: Finite
     underlying_price: Finite
-    open_interest: Finite  # base coin, as volume24h
+    open_interest: Finite  # one side; base coin, as volume24h
     delta: Finite
     gamma: Finite
     vega: Finite
@@ -103,13 +106,14 @@ def _contract(row: _Contract, reply: Reply, event_ts: datetime | None) -> list[R
     is_dated = row.funding_rate == "" and bool(given(row.delivery_time))
     agree(row.symbol, "kind", name.kind, "future" if is_dated else "perp")
     seen = seen_by(reply, row.symbol, name.kind, event_ts)
+    qty = one_side(row.open_interest, row.single_open_interest)
     if name.is_inverse:
         quotes = _quotes(row, row.turnover24h, row.volume24h)
-        base = row.open_interest_value
+        base = one_side(row.open_interest_value, row.single_open_interest_value)
     else:
         quotes = _quotes(row, row.volume24h, row.turnover24h)
-        base = row.open_interest
-    interest = OpenInterest(**seen, open_interest_qty=row.open_interest, open_interest_base=base)
+        base = qty
+    interest = OpenInterest(**seen, open_interest_qty=qty, open_interest_base=base)
     if is_dated:
         return [
             FutureTicker(**seen, **quotes, mark_px=row.mark_price, index_px=row.index_price),
@@ -128,6 +132,16 @@ def _contract(row: _Contract, reply: Reply, event_ts: datetime | None) -> list[R
         ),
         interest,
     ]
+
+
+def one_side(both: float, single: float | Blank) -> float:
+    """Open interest of a contract, as every other venue counts it.
+
+    https://bybit-exchange.github.io/docs/v5/market/open-interest documents the sum of both sides, and beside it the
+    single side since 2026: to the unit, half of the sum.
+    """
+    stated = given(single)
+    return both / 2 if stated is None else stated
 
 
 def _interval_s(row: _Contract, name: Name) -> int | None:

@@ -1,4 +1,4 @@
-"""Deribit's replies: instruments, books, trades and indices; quotes are read in `deribit_quotes`."""
+"""Deribit's replies about now: instruments, books and indices; quotes are read in `deribit_quotes`."""
 
 import re
 from collections.abc import Iterator
@@ -7,17 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from ingestion.records import IndexPrice, Kind, OrderBook, Record, Trade
-from ingestion.venues.base import (
-    Refused,
-    Reject,
-    Reply,
-    Request,
-    decode,
-    instant,
-    refuse_beyond_float64,
-    rows,
-)
+from ingestion.records import IndexPrice, Kind, OrderBook, Record
+from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.deribit_names import FUNDING_INTERVAL_S, amount_unit, read_name
 from ingestion.venues.wire import Finite, Seen, agree, instrument
 
@@ -153,57 +144,6 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
         ]
 
     return rows(_BOOK, [answer(reply).result], read)
-
-
-class _Trades(msgspec.Struct):
-    trades: list[msgspec.Raw]
-    has_more: bool
-
-
-class _Trade(msgspec.Struct):
-    trade_id: str
-    instrument_name: str
-    timestamp: int
-    direction: Literal["buy", "sell"]
-    price: msgspec.Raw
-    amount: msgspec.Raw
-
-
-_TRADES = msgspec.json.Decoder(_Trades)
-_TRADE = msgspec.json.Decoder(_Trade)
-_NUMBER = msgspec.json.Decoder(Finite)
-
-
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`get_last_trades_by_instrument` and `…_and_time`; `direction` is the taker's."""
-    page = decode(_TRADES, bytes(answer(reply).result), f"deribit {reply.path}: result")
-
-    def read(row: _Trade) -> list[Record]:
-        for number in (row.price, row.amount):
-            refuse_beyond_float64(bytes(number), f"{row.instrument_name} trade {row.trade_id}")
-        return [
-            Trade(
-                **seen_by(reply, row.instrument_name, read_name(row.instrument_name).kind, row.timestamp),
-                trade_id=row.trade_id,
-                px=_NUMBER.decode(row.price),
-                qty=_NUMBER.decode(row.amount),
-                side=row.direction,
-            )
-        ]
-
-    return rows(_TRADE, page.trades, read)
-
-
-def next_trades(request: Request, reply: Reply) -> Request | None:
-    """The page that starts at this page's last millisecond, which it repeats: trades share milliseconds."""
-    page = decode(_TRADES, bytes(answer(reply).result), f"deribit {reply.path}: result")
-    if not page.has_more or not page.trades:
-        return None
-    last = str(decode(_TRADE, bytes(page.trades[-1]), f"deribit {reply.path}: last trade").timestamp)
-    query = dict(request.query)
-    if query["start_timestamp"] == last:
-        raise Refused("paging", f"deribit {reply.path}: a whole page of trades at {last} ms")
-    return Request(request.path, tuple({**query, "start_timestamp": last}.items()))
 
 
 class _Index(msgspec.Struct):

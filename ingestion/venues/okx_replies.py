@@ -1,4 +1,4 @@
-"""OKX's replies. Sizes are contracts for derivatives and base coin for spot; a blank field means absent."""
+"""OKX's replies about now. Sizes are contracts for derivatives and base coin for spot; a blank field means absent."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -37,18 +37,22 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def _each(
-    reply: Reply, decoder: msgspec.json.Decoder[T], read: Callable[[T], list[Record]]
-) -> Iterator[Record | Reject]:
+def raws(reply: Reply) -> list[msgspec.Raw]:
     """The rows of a reply; an error that OKX reports in a reply of status 200 is `Refused`."""
     found = decode(_ANSWER, reply.body, f"okx {reply.path}")
     if found.code != "0":
         raise Refused("venue_error", f"okx {reply.path}: code {found.code[:20]}, {found.msg[:120]}")
-    raws = decode(_LIST, bytes(found.data), f"okx {reply.path}: data")
-    return rows(decoder, raws, read)
+    return decode(_LIST, bytes(found.data), f"okx {reply.path}: data")
 
 
-def _seen(reply: Reply, symbol: str, kind: Kind, ts: int | None) -> Seen:
+def each(
+    reply: Reply, decoder: msgspec.json.Decoder[T], read: Callable[[T], list[Record]]
+) -> Iterator[Record | Reject]:
+    """What `read` makes of the rows of a reply."""
+    return rows(decoder, raws(reply), read)
+
+
+def seen_by(reply: Reply, symbol: str, kind: Kind, ts: int | None) -> Seen:
     return {
         "venue": "okx",
         "symbol": symbol,
@@ -98,7 +102,7 @@ def parse_instruments(reply: Reply) -> Iterator[Record | Reject]:
             )
         ]
 
-    return _each(reply, _LISTED, read)
+    return each(reply, _LISTED, read)
 
 
 def _name_listed(row: _Listed) -> Name:
@@ -160,7 +164,7 @@ def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
 
     def read(row: _Ticker) -> list[Record]:
         kind = KINDS[row.inst_type]
-        seen = _seen(reply, row.inst_id, kind, row.ts)
+        seen = seen_by(reply, row.inst_id, kind, row.ts)
         bid_px, bid_qty = touch(row.bid_px, row.bid_sz)
         ask_px, ask_qty = touch(row.ask_px, row.ask_sz)
         if kind == "option":
@@ -188,7 +192,7 @@ def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
             return [SpotTicker(**seen, **quotes)]
         return [FutureTicker(**seen, **quotes) if kind == "future" else PerpTicker(**seen, **quotes)]
 
-    return _each(reply, _TICKER, read)
+    return each(reply, _TICKER, read)
 
 
 class _Mark(msgspec.Struct, rename="camel"):
@@ -206,13 +210,13 @@ def parse_mark_prices(reply: Reply) -> Iterator[Record | Reject]:
 
     def read(row: _Mark) -> list[Record]:
         kind = KINDS[row.inst_type]
-        seen = _seen(reply, row.inst_id, kind, row.ts)
+        seen = seen_by(reply, row.inst_id, kind, row.ts)
         if kind == "option":
             return [OptionQuote(**seen, mark_px=row.mark_px)]
         ticker = FutureTicker if kind == "future" else PerpTicker
         return [ticker(**seen, mark_px=row.mark_px)]
 
-    return _each(reply, _MARK, read)
+    return each(reply, _MARK, read)
 
 
 class _Funding(msgspec.Struct, rename="camel"):
@@ -239,14 +243,14 @@ def parse_funding_rate(reply: Reply) -> Iterator[Record | Reject]:
             )
         return [
             PerpTicker(
-                **_seen(reply, row.inst_id, "perp", row.ts),
+                **seen_by(reply, row.inst_id, "perp", row.ts),
                 funding_rate=row.funding_rate,
                 funding_interval_s=interval_s,
                 next_funding_ts=instant(row.funding_time),
             )
         ]
 
-    return _each(reply, _FUNDING, read)
+    return each(reply, _FUNDING, read)
 
 
 class _Summary(msgspec.Struct, rename="camel"):
@@ -271,7 +275,7 @@ def parse_option_summary(reply: Reply) -> Iterator[Record | Reject]:
     def read(row: _Summary) -> list[Record]:
         return [
             OptionQuote(
-                **_seen(reply, row.inst_id, "option", row.ts),
+                **seen_by(reply, row.inst_id, "option", row.ts),
                 forward_px=row.fwd_px,
                 bid_iv_ann=above_zero(row.bid_vol),
                 mark_iv_ann=above_zero(row.mark_vol),
@@ -283,7 +287,7 @@ def parse_option_summary(reply: Reply) -> Iterator[Record | Reject]:
             )
         ]
 
-    return _each(reply, _SUMMARY, read)
+    return each(reply, _SUMMARY, read)
 
 
 class _Interest(msgspec.Struct, rename="camel"):
@@ -301,10 +305,10 @@ def parse_open_interest(reply: Reply) -> Iterator[Record | Reject]:
     """`public/open-interest`. Contracts, and the same in base coin."""
 
     def read(row: _Interest) -> list[Record]:
-        seen = _seen(reply, row.inst_id, KINDS[row.inst_type], row.ts)
+        seen = seen_by(reply, row.inst_id, KINDS[row.inst_type], row.ts)
         return [OpenInterest(**seen, open_interest_qty=row.oi, open_interest_base=row.oi_ccy)]
 
-    return _each(reply, _INTEREST, read)
+    return each(reply, _INTEREST, read)
 
 
 class _Index(msgspec.Struct, rename="camel"):
@@ -323,10 +327,10 @@ def parse_index_tickers(reply: Reply) -> Iterator[Record | Reject]:
         base, _, quote = row.inst_id.partition("-")
         if not base or not quote:
             raise Refused("unknown_symbol", f"{row.inst_id}: no index of OKX's grammar, such as BTC-USD")
-        seen = _seen(reply, row.inst_id, "spot", row.ts)
+        seen = seen_by(reply, row.inst_id, "spot", row.ts)
         return [IndexPrice(**seen, base_asset=base, quote_asset=quote, index_px=row.idx_px)]
 
-    return _each(reply, _INDEX, read)
+    return each(reply, _INDEX, read)
 
 
 _Level = tuple[Finite, Finite, str, str]  # price, size, a deprecated 0, number of orders
@@ -351,7 +355,7 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     def read(row: _Book) -> list[Record]:
         return [
             OrderBook(
-                **_seen(reply, symbol, name.kind, row.ts),
+                **seen_by(reply, symbol, name.kind, row.ts),
                 sequence_id=row.seq_id,
                 bid_px=tuple(level[0] for level in row.bids),
                 bid_qty=tuple(level[1] for level in row.bids),
@@ -360,4 +364,4 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
             )
         ]
 
-    return _each(reply, _BOOK, read)
+    return each(reply, _BOOK, read)
