@@ -10,7 +10,7 @@ def _hourly(name: str, schema: str, *grain: str) -> PublishedTable:
 INSTRUMENT = ("venue", "kind", "symbol")
 
 HOURLY_TABLES = (
-    _hourly("dim_instruments", "facts", *INSTRUMENT, "utc_hour"),
+    _hourly("dim_instruments", "facts", *INSTRUMENT, "utc_hour", "valid_from_ts"),
     _hourly("fct_order_book_imbalance", "facts", *INSTRUMENT, "captured_ts"),
     _hourly(
         "fct_basis",

@@ -40,7 +40,7 @@ UNITS = (
 # Names, and the three numbers that no suffix fits; each says its unit in its description.
 WORDS = {
     *("venue", "kind", "symbol", "underlying", "dataset", "quote_asset", "settle_asset", "option_type"),
-    *("reference_venue", "reference_kind", "reference_symbol", "derivative_px_source"),
+    *("reference_venue", "reference_kind", "reference_symbol", "derivative_px_source", "funding_interval_source"),
     *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade"),
     *("contract_size", "quote_rate", "days_to_expiry"),
 }
@@ -126,10 +126,21 @@ class TestNames:
         assert misnamed == []
 
     def test_a_staging_model_is_named_for_the_dataset_that_it_reads(self, built: Built) -> None:
+        """One that reads no dataset puts together what others staged of several."""
         for name, node in built.models.items():
             sources = {key.split(".")[-1] for key in node["depends_on"]["nodes"] if key.startswith("source.")}
 
-            assert sources == ({name.removeprefix("stg_")} if layer_of(node) == "staging" else set()), name
+            assert sources <= ({name.removeprefix("stg_")} if layer_of(node) == "staging" else set()), name
+            assert node["depends_on"]["nodes"], name
+
+    def test_every_dataset_has_a_staging_model(self, built: Built) -> None:
+        assert {f"stg_{dataset}" for dataset in STAGED} <= set(built.models)
+
+    def test_terms_are_joined_in_one_place(self) -> None:
+        """By the instant of the row, in macros/terms.sql: the hour alone would take a change for the whole of it."""
+        own = r"join\s+(terms\b|\{\{ ref\('stg_instruments'\))"
+
+        assert [path.stem for path in MODELS if re.search(own, spoken(path))] == []
 
     def test_every_source_is_staged_from_the_lake(self, built: Built) -> None:
         named = {source["name"] for source in built.manifest["sources"].values()}

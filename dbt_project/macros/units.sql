@@ -8,28 +8,54 @@
     ({{ a }} - {{ b }}) / nullif({{ a }} + {{ b }}, 0)
 {%- endmacro %}
 
-{#- The venue's quantity in base coin. `terms` is the alias that carries amount_unit, is_inverse and contract_size. -#}
-{% macro base_qty(qty, px, terms) -%}
+{#-
+    The venue's quantity in base coin. `terms` is the alias of the terms in force (macros/terms.sql); `usd_px` is what one
+    unit of the asset that a contract is worth in was worth in dollars, and matters for quanto contracts alone.
+    Without a price, what needs one is null.
+-#}
+{% macro base_qty(qty, terms, px='cast(null as double)', usd_px='cast(null as double)') -%}
     case
         when {{ terms }}.amount_unit = 'base' then {{ qty }}
         when {{ terms }}.amount_unit = 'usd' then {{ qty }} / {{ px }}
+        when {{ terms }}.is_quanto then {{ qty }} * {{ terms }}.contract_size * {{ usd_px }}
         when {{ terms }}.is_inverse and {{ terms }}.kind <> 'option' then {{ qty }} * {{ terms }}.contract_size / {{ px }}
         else {{ qty }} * {{ terms }}.contract_size
     end
 {%- endmacro %}
 
 {#-
-    The venue's quantity in dollars of notional: base x price if linear, contracts x face if inverse.
+    The venue's quantity in dollars of notional: base x price if linear, contracts x face if inverse, contracts x settlement
+    coin x price if quanto; each times the dollars of what that is counted in.
     Null for an option whose premium is in coin: its price is not in dollars.
 -#}
-{% macro usd_qty(qty, px, terms) -%}
+{% macro usd_qty(qty, terms, px='cast(null as double)', usd_px='cast(null as double)') -%}
     case
         when {{ terms }}.kind = 'option' and {{ terms }}.is_inverse then null
-        when {{ terms }}.amount_unit = 'base' then {{ qty }} * {{ px }}
         when {{ terms }}.amount_unit = 'usd' then {{ qty }}
-        when {{ terms }}.is_inverse then {{ qty }} * {{ terms }}.contract_size
-        else {{ qty }} * {{ terms }}.contract_size * {{ px }}
+        when {{ terms }}.amount_unit = 'base' then {{ qty }} * {{ px }} * {{ usd_px }}
+        when {{ terms }}.is_inverse then {{ qty }} * {{ terms }}.contract_size * {{ usd_px }}
+        else {{ qty }} * {{ terms }}.contract_size * {{ px }} * {{ usd_px }}
     end
+{%- endmacro %}
+
+{#- Counted as dollars one for one: docs/decisions/0006-depth-is-at-par-prices-are-not.md -#}
+{% macro is_at_par(asset) -%}
+    {{ asset }} in ('USD', 'USDT', 'USDC')
+{%- endmacro %}
+
+{#- What price x size of a contract is counted in: the settlement coin if quanto, else the currency of the price. -#}
+{% macro value_asset(terms) -%}
+    case when {{ terms }}.is_quanto then {{ terms }}.settle_asset else {{ terms }}.quote_asset end
+{%- endmacro %}
+
+{#- A rate per interval as one per hour. -#}
+{% macro per_hour(rate, interval_s) -%}
+    {{ rate }} * {{ seconds_per_hour() }} / {{ interval_s }}
+{%- endmacro %}
+
+{#- A price of gas in billionths of the coin. -#}
+{% macro gwei(wei) -%}
+    {{ wei }} / 1e9
 {%- endmacro %}
 
 {#- Days from one instant to another, to the microsecond. -#}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from lbriv import compute_trades_greeks
 from numpy.typing import NDArray
 
@@ -79,11 +80,10 @@ def implied_vols(quotes: pa.Table, instruments: pa.Table) -> pa.Table:
     `quotes` and `instruments` are lake tables (`option_quotes`, `instruments`) of the same venue and hour.
     Where the venue gives vols and no prices (OKX), its own are taken and `mark_iv_source` says `venue`.
     """
-    terms = instruments.to_pandas()
-    terms = terms[terms["kind"] == "option"][
-        ["venue", "symbol", "base_asset", "is_inverse", "strike_px", "option_type", "expiry_ts"]
-    ]
-    frame = quotes.to_pandas().merge(terms, on=["venue", "symbol"], how="inner", validate="many_to_one")
+    options = instruments.filter(pc.field("kind") == "option")
+    if not quotes.num_rows or not options.num_rows:
+        return SCHEMA.empty_table()
+    frame = _with_terms(quotes.to_pandas(), options.to_pandas())
     if frame.empty:
         return SCHEMA.empty_table()
     frame["underlying"] = frame["base_asset"]
@@ -110,6 +110,17 @@ def implied_vols(quotes: pa.Table, instruments: pa.Table) -> pa.Table:
             frame["mark_iv_source"] = np.where(take_venue, "venue", np.where(np.isfinite(vols), "inverted", NONE))
     frame = frame.sort_values(["symbol", "captured_ts"], kind="stable")
     return pa.Table.from_pandas(frame[SCHEMA.names], schema=SCHEMA, preserve_index=False, safe=True)
+
+
+def _with_terms(quotes: pd.DataFrame, options: pd.DataFrame) -> pd.DataFrame:
+    """Each quote with the terms in force when it was captured: the newest list, before the first that one."""
+    name = ["venue", "symbol"]
+    terms = options.sort_values("captured_ts", kind="stable")
+    terms["captured_ts"] = terms["captured_ts"].where(terms.duplicated(name), terms["utc_hour"])
+    terms = terms.sort_values("captured_ts", kind="stable")
+    said = ["captured_ts", *name, "base_asset", "is_inverse", "strike_px", "option_type", "expiry_ts"]
+    found = pd.merge_asof(quotes.sort_values("captured_ts", kind="stable"), terms[said], on="captured_ts", by=name)
+    return found[found["base_asset"].notna()].reset_index(drop=True)
 
 
 def _complete_forwards(frame: pd.DataFrame) -> None:

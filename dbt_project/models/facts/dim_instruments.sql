@@ -1,4 +1,4 @@
-{#- The terms that each hour's numbers were computed with. -#}
+{#- The terms that each hour's numbers were computed with, change by change. -#}
 
 select * from {{ ref('stg_instruments') }}
 

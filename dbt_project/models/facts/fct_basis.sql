@@ -17,9 +17,9 @@ pairs as (
 
 ),
 
-terms as (
+intervals as (
 
-    select * from {{ ref('stg_instruments') }}
+    select * from {{ ref('int_funding_intervals_derived') }} where {{ in_window('utc_hour') }}
 
 ),
 
@@ -85,20 +85,23 @@ final as (
         ) }} as basis_log_ann,
         case
             when interest_age_s <= {{ var("max_open_interest_age_s") }}
-                then coalesce(stated_interest_usd, stated_interest_base * derivative_px)
+                then coalesce(
+                    stated_interest_usd,
+                    case when {{ is_at_par('terms.quote_asset') }} then stated_interest_base * derivative_px end
+                )
         end as open_interest_usd,
-        with_interest.funding_rate_per_hour,
+        {{ per_hour('with_interest.funding_rate', 'intervals.funding_interval_s') }} as funding_rate_per_hour,
+        intervals.funding_interval_s,
+        intervals.funding_interval_source,
         1000.0 * ({{ epoch_s('with_interest.captured_ts') }} - {{ epoch_s('with_interest.reference_captured_ts') }})
             as capture_skew_ms,
         with_interest.captured_ts
 
     from with_interest
 
-    inner join terms
-        on with_interest.venue = terms.venue
-        and with_interest.kind = terms.kind
-        and with_interest.symbol = terms.symbol
-        and with_interest.utc_hour = terms.utc_hour
+    {{ terms_join('with_interest', 'captured_ts') }}
+
+    left join intervals on {{ matches('with_interest', 'intervals', ['venue', 'kind', 'symbol', 'utc_hour']) }}
 
     -- A contract past its expiry has a settlement, not a basis.
     where terms.expiry_ts is null or terms.expiry_ts > with_interest.captured_ts

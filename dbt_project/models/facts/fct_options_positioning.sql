@@ -7,7 +7,7 @@
 
 with
 
-interest as (
+observed as (
 
     select
         venue,
@@ -25,6 +25,65 @@ interest as (
     where kind = 'option' and expiry_ts > captured_ts and {{ in_window('utc_hour') }}
 
     group by venue, symbol, underlying, utc_hour, captured_ts, expiry_ts, strike_px, option_type
+
+),
+
+-- A venue may tell its options in several replies, one a currency or an expiry: those that follow each other closely
+-- are one look, of the instant when it was whole.
+paced as (
+
+    select
+        *,
+        case
+            when {{ epoch_s('captured_ts') }} - lag({{ epoch_s('captured_ts') }}) over (
+                partition by venue, underlying, utc_hour order by captured_ts
+            ) > {{ var("max_gap_in_sweep_s") }} then 1
+            else 0
+        end as is_next_sweep
+
+    from observed
+
+),
+
+numbered as (
+
+    select
+        *,
+        sum(is_next_sweep) over (partition by venue, underlying, utc_hour order by captured_ts) as sweep
+
+    from paced
+
+),
+
+swept as (
+
+    select
+        *,
+        max(captured_ts) over (partition by venue, underlying, utc_hour, sweep) as swept_ts,
+        row_number() over (
+            partition by venue, symbol, utc_hour, sweep order by captured_ts desc
+        ) as newest_first
+
+    from numbered
+
+),
+
+interest as (
+
+    select
+        venue,
+        symbol,
+        underlying,
+        utc_hour,
+        expiry_ts,
+        strike_px,
+        option_type,
+        open_interest_base,
+        swept_ts as captured_ts
+
+    from swept
+
+    where newest_first = 1
 
 ),
 

@@ -1,10 +1,15 @@
-{#- Who took, and how much, in each hour, by the aggressor's side; options apart. Formulas: docs/metrics.md#trade-flow -#}
+{#-
+    Who took, and how much, in each hour, by the aggressor's side; options apart, and what no price turns into dollars.
+    Formulas: docs/metrics.md#trade-flow
+-#}
 
 with
 
 trades as (
 
-    select * from {{ ref('stg_trades') }} where kind <> 'option' and {{ in_window('utc_hour') }}
+    select * from {{ ref('stg_trades') }}
+
+    where kind <> 'option' and trade_usd is not null and {{ in_window('utc_hour') }}
 
 ),
 

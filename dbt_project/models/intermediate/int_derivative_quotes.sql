@@ -22,7 +22,7 @@ books as (
         {{ element('ask_px', 1) }} as ask_px,
         cast(null as double) as mark_px,
         cast(null as double) as index_px,
-        cast(null as double) as funding_rate_per_hour
+        cast(null as double) as funding_rate
 
     from {{ ref('stg_order_books') }}
 
@@ -45,7 +45,7 @@ perps as (
         ask_px,
         mark_px,
         index_px,
-        funding_rate_per_hour
+        funding_rate
 
     from {{ ref('stg_perp_tickers') }}
 
@@ -68,7 +68,7 @@ futures as (
         ask_px,
         mark_px,
         index_px,
-        cast(null as double) as funding_rate_per_hour
+        cast(null as double) as funding_rate
 
     from {{ ref('stg_future_tickers') }}
 
@@ -104,7 +104,7 @@ instants as (
         {{ value_at_min('mid_px', 'preference') }} as mid_px,
         min(mark_px) as mark_px,
         min(index_px) as index_px,
-        min(funding_rate_per_hour) as funding_rate_per_hour
+        min(funding_rate) as funding_rate
 
     from (select * from observations order by preference, mid_px) as ordered_observations
 
@@ -125,7 +125,7 @@ known as (
         {{ carried('index_px', series, 'captured_ts') }} as index_px,
         {{ carried('case when index_px is not null then captured_ts end', series, 'captured_ts') }}
             as index_captured_ts,
-        {{ carried('funding_rate_per_hour', series, 'captured_ts') }} as funding_rate_per_hour,
+        {{ carried('funding_rate', series, 'captured_ts') }} as funding_rate,
         count(mid_px) over (
             partition by {{ series }} order by captured_ts
             range between interval '{{ var("max_leg_skew_s") }} seconds' preceding
@@ -149,7 +149,7 @@ final as (
         fresh_mark_px as mark_px,
         index_px,
         index_captured_ts,
-        funding_rate_per_hour
+        funding_rate
 
     from (
         select

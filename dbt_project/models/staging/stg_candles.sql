@@ -8,12 +8,6 @@ candles as (
 
 ),
 
-terms as (
-
-    select * from {{ ref('stg_instruments') }}
-
-),
-
 final as (
 
     select
@@ -33,11 +27,7 @@ final as (
 
     from candles
 
-    inner join terms
-        on candles.venue = terms.venue
-        and candles.kind = terms.kind
-        and candles.symbol = terms.symbol
-        and candles.utc_hour = terms.utc_hour
+    {{ terms_join('candles', 'event_ts') }}
 
 )
 

@@ -8,12 +8,6 @@ quotes as (
 
 ),
 
-terms as (
-
-    select * from {{ ref('stg_instruments') }}
-
-),
-
 final as (
 
     select
@@ -24,21 +18,14 @@ final as (
         terms.underlying,
         terms.option_type,
         terms.strike_px,
-        case
-            when terms.amount_unit = 'contracts' then quotes.volume_24h_qty * terms.contract_size
-            else quotes.volume_24h_qty
-        end as volume_24h_base,
+        {{ base_qty('quotes.volume_24h_qty', 'terms') }} as volume_24h_base,
         terms.expiry_ts,
         quotes.event_ts,
         quotes.captured_ts
 
     from quotes
 
-    inner join terms
-        on quotes.venue = terms.venue
-        and quotes.kind = terms.kind
-        and quotes.symbol = terms.symbol
-        and quotes.utc_hour = terms.utc_hour
+    {{ terms_join('quotes', 'captured_ts') }}
 
 )
 

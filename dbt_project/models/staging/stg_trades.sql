@@ -17,12 +17,6 @@ trades as (
 
 ),
 
-terms as (
-
-    select * from {{ ref('stg_instruments') }}
-
-),
-
 final as (
 
     select
@@ -35,18 +29,16 @@ final as (
         trades.trade_id,
         trades.side,
         trades.px as trade_px,
-        {{ base_qty('trades.qty', 'trades.px', 'terms') }} as trade_base,
-        {{ usd_qty('trades.qty', 'trades.px', 'terms') }} as trade_usd,
+        {{ base_qty('trades.qty', 'terms', 'trades.px', value_usd_px('trades', 'event_ts')) }} as trade_base,
+        {{ usd_qty('trades.qty', 'terms', 'trades.px', value_usd_px('trades', 'event_ts')) }} as trade_usd,
         trades.event_ts,
         trades.captured_ts
 
     from trades
 
-    inner join terms
-        on trades.venue = terms.venue
-        and trades.kind = terms.kind
-        and trades.symbol = terms.symbol
-        and trades.utc_hour = terms.utc_hour
+    {{ terms_join('trades', 'event_ts') }}
+
+    {{ coin_price_join('trades', 'event_ts') }}
 
     where cast(trades.is_aggregate as integer) = trades.finest
 

@@ -1,0 +1,30 @@
+"""dbt models built on rows of a test's own: an empty lake staged, rows put in behind it, some models run."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ingestion.lake import Lake
+from ingestion.storage import Store
+from orchestration.resources import DBT_EXECUTABLE, DBT_PROJECT
+from orchestration.warehouse import stage
+
+
+def stage_hours(folder: Path, lake: Lake | None = None, hours: Sequence[datetime] = ()) -> Path:
+    """A warehouse with these hours of the lake staged; without a lake, with its empty tables."""
+    path = folder / "warehouse.duckdb"
+    stage(path, lake or Lake(Store.open(str(folder / "lake"))), hours or [datetime(2026, 1, 2, tzinfo=UTC)])
+    return path
+
+
+def build(path: Path, *models: str) -> None:
+    """Run these models and all that they rest on, over everything that is staged."""
+    folder, project = path.parent, str(DBT_PROJECT.project_dir)
+    command = [DBT_EXECUTABLE, "--quiet", "run", "--select", *(f"+{model}" for model in models)]
+    command += ["--vars", json.dumps({"warehouse_path": str(path)})]
+    command += ["--project-dir", project, "--profiles-dir", project]
+    command += ["--target-path", str(folder / "target"), "--log-path", str(folder)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
