@@ -28,18 +28,33 @@ listings as (
 
 ),
 
-compared as (
+followed as (
 
     select
         *,
-        lag(captured_ts) over successive is null as is_first,
+        lag(captured_ts) over successive as earlier_captured_ts,
         {%- for term in stated + optional %}
-        {{ "or " if not loop.first }}{{ term }} is distinct from (lag({{ term }}) over successive)
-        {%- endfor %} as is_changed
+        lag({{ term }}) over successive as earlier_{{ term }}{{ "," if not loop.last }}
+        {%- endfor %}
 
     from listings
 
     window successive as (partition by {{ instrument_hour }} order by captured_ts)
+
+),
+
+compared as (
+
+    select
+        *,
+        earlier_captured_ts is null as is_first,
+        {%- for term in stated + optional %}
+        {{ "or " if not loop.first }}coalesce(
+            {{ term }} <> earlier_{{ term }}, ({{ term }} is null) <> (earlier_{{ term }} is null)
+        )
+        {%- endfor %} as is_changed
+
+    from followed
 
 ),
 
