@@ -3,16 +3,22 @@
 Equal rows collapse everywhere. Beyond that:
 a trade seen in two captures keeps its first sighting;
 a settled payment or a bar keeps its latest, for a venue corrects those;
+the terms of an instrument keep each list of the hour, for a change holds from its instant;
 a snapshot that two endpoints describe at the same instants becomes one row where they do not disagree.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from ingestion.columns import as_table, in_order, ints, to_records
 from ingestion.records import (
     Candle,
     FundingRate,
@@ -28,9 +34,21 @@ from ingestion.records import (
 R = TypeVar("R", bound=Record)
 Found = tuple[Record, str]  # a row, and the key of the raw object it came from
 Conflict = tuple[Record, str, str]  # a row, its raw object, and what it contradicts
+Bools = npt.NDArray[np.bool_]
+
+OBJECT = "object_number"  # beside a record's columns: which raw object a row came from
+
+
+class Settled(NamedTuple):
+    """Rows at one row a grain, how many grains they were told of, and the rows that contradict one."""
+
+    table: pa.Table
+    grains_count: int
+    conflicts: list[Conflict]
+
 
 GRAINS: dict[type[Record], tuple[str, ...]] = {
-    Instrument: ("kind", "symbol"),
+    Instrument: ("kind", "symbol", "captured_ts"),  # every list of the hour: a change holds from its instant
     Trade: ("kind", "symbol", "is_aggregate", "trade_id"),
     FundingRate: ("kind", "symbol", "event_ts"),
     Candle: ("kind", "symbol", "interval_s", "event_ts"),
@@ -43,6 +61,32 @@ SNAPSHOT_GRAIN = ("kind", "symbol", "captured_ts", "event_ts")
 
 _ENCODER = msgspec.msgpack.Encoder()
 _NO_EVENT = datetime.min.replace(tzinfo=UTC)
+
+
+def grain_of(record: type[Record]) -> tuple[str, ...]:
+    """The columns by which one row stands for one thing said."""
+    return GRAINS.get(record, SNAPSHOT_GRAIN)
+
+
+def lake_order(record: type[Record]) -> tuple[str, ...]:
+    """The order in which `settled` takes rows and in which the lake holds them: an instrument's stand together."""
+    return tuple(dict.fromkeys(("kind", "symbol", *grain_of(record), "captured_ts")))
+
+
+def settled(record: type[Record], tables: Iterable[pa.Table], keys: Sequence[str]) -> Iterator[Settled]:
+    """Settle rows that come in `lake_order`, portion by portion.
+
+    Each row has in column `OBJECT` the place of its raw object's key in `keys`. A portion ends with a grain.
+    """
+    begun: pa.Table | None = None  # the last grain so far, of which more may come
+    for table in tables:
+        whole = table if begun is None else pa.concat_tables([begun, table]).combine_chunks()
+        last = int(np.flatnonzero(begins(whole, grain_of(record)))[-1])
+        if last:
+            yield _settled(record, whole.slice(0, last), keys)
+        begun, _ = _without_echoes(record, whole.slice(last))
+    if begun is not None:
+        yield _settled(record, begun, keys)
 
 
 def said_once(rows: Sequence[Found]) -> tuple[list[Record], list[Conflict]]:
@@ -63,6 +107,49 @@ def said_once(rows: Sequence[Found]) -> tuple[list[Record], list[Conflict]]:
     return list(kept.values()), conflicts
 
 
+def _settled(record: type[Record], table: pa.Table, keys: Sequence[str]) -> Settled:
+    grains_count = int(begins(table, grain_of(record)).sum())
+    rest, is_alone = _without_echoes(record, table)
+    alone = rest.filter(pa.array(is_alone)).drop_columns([OBJECT])
+    if alone.num_rows == rest.num_rows:
+        return Settled(alone, grains_count, [])
+    apart = rest.filter(pa.array(~is_alone))
+    found = zip(to_records(record, apart), (keys[number] for number in ints(apart[OBJECT])), strict=True)
+    kept, conflicts = said_once(list(found))
+    hour = table["utc_hour"][0].as_py()
+    whole = pa.concat_tables([alone, as_table(record, hour, kept)])
+    return Settled(in_order(whole, lake_order(record)), grains_count, conflicts)
+
+
+def _without_echoes(record: type[Record], table: pa.Table) -> tuple[pa.Table, Bools]:
+    """Without what only repeats a row, as a later sighting may, and whether each row left is alone in its grain."""
+    is_first = begins(table, grain_of(record))
+    if is_first.all():
+        return table, is_first
+    said = [field.name for field in table.schema if field.name not in {"utc_hour", "captured_ts", OBJECT}]
+    is_list = any(pa.types.is_list(table.schema.field(name).type) for name in said)
+    echoes = ~is_first & (False if is_list else ~begins(table, said))
+    number = np.cumsum(is_first) - 1
+    is_plain = np.bincount(number) == np.bincount(number, weights=echoes).astype(np.int64) + 1
+    # Of rows that say the same, the sighting that the settled row would keep.
+    stays = np.roll(is_first, -1) if _SETTLE.get(record) is _latest else is_first
+    kept = stays | ~is_plain[number]
+    return table.filter(pa.array(kept)), is_plain[number][kept]
+
+
+def begins(table: pa.Table, names: Sequence[str]) -> Bools:
+    """For each row, whether any of these columns differs from the row before."""
+    found = np.ones(table.num_rows, dtype=np.bool_)
+    if table.num_rows > 1:
+        is_same = np.ones(table.num_rows - 1, dtype=np.bool_)
+        for name in names:
+            here, before = table[name].slice(1), table[name].slice(0, table.num_rows - 1)
+            both_missing = pc.and_(pc.is_null(here), pc.is_null(before))
+            is_same &= np.asarray(pc.or_(pc.equal(here, before).fill_null(False), both_missing), dtype=np.bool_)  # type: ignore[arg-type]
+        found[1:] = ~is_same
+    return found
+
+
 def _order(found: Found) -> tuple[Any, ...]:
     record, key = found
     return (
@@ -76,22 +163,35 @@ def _order(found: Found) -> tuple[Any, ...]:
 
 
 def _grain(record: Record) -> tuple[Any, ...]:
-    return tuple([getattr(record, name) for name in GRAINS.get(type(record), SNAPSHOT_GRAIN)])
+    return tuple([getattr(record, name) for name in grain_of(type(record))])
 
 
 def _named(record: Record) -> str:
-    named = [f"{name} {getattr(record, name)}" for name in GRAINS.get(type(record), SNAPSHOT_GRAIN)]
+    named = [f"{name} {getattr(record, name)}" for name in grain_of(type(record))]
     return ", ".join(named)
 
 
 def _first(held: Record, later: Record) -> Record | None:
-    if msgspec.structs.replace(later, captured_ts=held.captured_ts) == held:
-        return held
-    return None
+    clocks: dict[str, Any] = {"captured_ts": held.captured_ts}
+    if _is_same_instant(held.event_ts, later.event_ts):
+        clocks["event_ts"] = held.event_ts
+    return held if msgspec.structs.replace(later, **clocks) == held else None
+
+
+def _is_same_instant(a: datetime | None, b: datetime | None) -> bool:
+    """Whether one of them is the other without its microseconds: a venue's replies may tell fewer than its archive."""
+    if a is None or b is None or (a.microsecond % 1000 and b.microsecond % 1000):
+        return a == b
+    return a - timedelta(microseconds=a.microsecond % 1000) == b - timedelta(microseconds=b.microsecond % 1000)
 
 
 def _latest(held: Record, later: Record) -> Record:
     return later
+
+
+def _latest_completed(held: Record, later: Record) -> Record:
+    said = msgspec.structs.asdict(later).items()
+    return msgspec.structs.replace(later, **{name: getattr(held, name) for name, value in said if value is None})
 
 
 def _complete(held: Record, later: Record) -> Record | None:
@@ -108,5 +208,5 @@ _SETTLE: dict[type[Record], Callable[[Record, Record], Record | None]] = {
     Liquidation: _first,
     VolatilityIndex: _latest,
     StreamHole: _latest,
-    Instrument: _latest,
+    Instrument: _latest_completed,
 }

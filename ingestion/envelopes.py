@@ -8,9 +8,12 @@ Recordings made by others carry `recorded_at` where our own raw zone carries `ca
 import base64
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import BinaryIO, Literal
+from urllib.parse import parse_qsl
 
 import msgspec
 import pyarrow as pa
@@ -67,7 +70,16 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         at = self.at
         if at is None:
             raise Unreadable(f"{self.venue} {self.path}: the envelope has no capture time")
-        return Reply.read(self.path, self.query, self.reply_bytes, at, self.asked)
+        asked = self.asked
+        if asked is None:
+            return Reply(self.path, _said(self.query), self.reply_bytes, at)
+        return Reply.read(self.path, self.query, self.reply_bytes, at, asked)
+
+
+@lru_cache(maxsize=4096)
+def _said(query: str) -> Mapping[str, str]:
+    # Thousands of replies answer the same question; as all share this, none may change it.
+    return MappingProxyType(dict(parse_qsl(query, keep_blank_values=True)))
 
 
 _DECODER = msgspec.json.Decoder(Envelope)

@@ -3,26 +3,29 @@
 Every expected (dataset, hour) ends as data, as a gap or as held; none goes without a verdict.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import pyarrow as pa
 
+from ingestion.columns import INSTANT
 from ingestion.gate.hours import MAX_HOURS_PER_BATCH, BrokenRule, broken_rules
-from ingestion.gate.profile import ARCHIVED, HourProfile, profile
-from ingestion.lake import INSTANT, Lake, to_table
+from ingestion.gate.profile import ARCHIVED, HourProfile, Measure
+from ingestion.lake import Lake
 from ingestion.normalise import normalise
-from ingestion.quarantine import Quarantine, Quarantined
+from ingestion.quarantine import Quarantine, Quarantined, Refusals
 from ingestion.raw import RawZone
 from ingestion.records import DATASETS
+from ingestion.runs import Memory
 from ingestion.venues.base import Venue
 
 Status = Literal["ok", "gap", "held"]
 
-MAX_BATCH_BYTES = 256 * 1024 * 1024  # of tables that wait for their verdict
+MAX_BATCH_BYTES = 1024 * 1024 * 1024  # of files on disk that wait for their verdict
 
 _COLUMNS: list[tuple[str, Any, bool]] = [  # name, type, whether it may be null
     ("utc_hour", INSTANT, False),
@@ -73,7 +76,7 @@ class _Part:
 
     dataset: str
     hour: datetime
-    table: pa.Table
+    path: Path  # where its rows wait
     profile: HourProfile
     objects_count: int
     notes: tuple[str, ...]
@@ -83,11 +86,11 @@ class _Part:
 class _Hour:
     hour: datetime
     parts: tuple[_Part, ...]
-    rejects: tuple[Quarantined, ...]
+    refusals: Refusals
 
     @property
     def bytes_count(self) -> int:
-        return sum(part.table.nbytes for part in self.parts)
+        return sum(part.path.stat().st_size for part in self.parts if part.path.exists())
 
 
 def ingest(
@@ -103,44 +106,72 @@ def ingest(
     `wanted` names the datasets that are expected and have a verdict even where nothing came. Hours are
     judged together, so a long range costs little more than an hour. Coverage is written last of an hour.
     """
+    # Arrow's own allocator keeps what it once had: a fifth more at the peak.
+    pa.set_memory_pool(pa.system_memory_pool())
     lake.declare("coverage", COVERAGE_SCHEMA)
     verdicts: list[Verdict] = []
-    for batch in _batches(_measure(venue, hour, raw, quarantine, wanted) for hour in sorted(set(hours))):
-        broken = _judge(batch)
-        for hour in batch:
-            found = [(part, broken.get((part.dataset, part.hour), ())) for part in hour.parts]
-            told = [_settle(venue.name, part, rules, lake) for part, rules in found]
-            held = [
-                Quarantined(rule.rule, rule.reason, "", part.dataset, scope="hour")
-                for part, rules in found
-                for rule in rules
-            ]
-            quarantine.append(venue.name, hour.hour, [*hour.rejects, *held])
-            lake.write("coverage", venue.name, hour.hour, _coverage(told))
-            verdicts += told
+    with TemporaryDirectory(prefix="barograph-") as folder:
+        memory = Memory(Path(folder))
+        measured = (_measure(venue, hour, raw, lake, quarantine, wanted, memory) for hour in sorted(set(hours)))
+        for batch in _batches(measured):
+            broken = _judge(batch)
+            for hour in batch:
+                found = [(part, broken.get((part.dataset, part.hour), ())) for part in hour.parts]
+                told = [_settle(venue.name, part, rules, lake) for part, rules in found]
+                for part, rules in found:
+                    for rule in rules:
+                        hour.refusals.add(Quarantined(rule.rule, rule.reason, "", part.dataset, scope="hour"))
+                quarantine.keep(venue.name, hour.hour, hour.refusals, memory.folder / "refusals.parquet")
+                hour.refusals.close()
+                lake.write("coverage", venue.name, hour.hour, _coverage(told))
+                verdicts += told
     return verdicts
 
 
-def _measure(venue: Venue, hour: datetime, raw: RawZone, quarantine: Quarantine, wanted: Collection[str]) -> _Hour:
-    keys = raw.objects(venue.name, hour)
-    normalised = normalise(venue, hour, ((key, raw.read(key)) for key in keys))
+def _measure(
+    venue: Venue,
+    hour: datetime,
+    raw: RawZone,
+    lake: Lake,
+    quarantine: Quarantine,
+    wanted: Collection[str],
+    memory: Memory,
+) -> _Hour:
+    normalised = normalise(venue, hour, ((key, raw.read(key)) for key in raw.objects(venue.name, hour)), memory)
+    found: dict[str, tuple[Measure, Path]] = {}
+    for dataset, tables in normalised.settled():
+        found[dataset] = _prepare(venue.name, dataset, hour, tables, lake, memory)
     notes = quarantine.read_capture_gaps(venue.name, hour)
-    counts = Counter((e.dataset, e.scope) for e in normalised.rejects)
+    refused = normalised.refusals.counts
     parts = []
-    for dataset in sorted({*wanted, *normalised.objects, *normalised.records}):
-        rows = normalised.records.get(dataset, [])
-        table = to_table(DATASETS[dataset], hour, rows) if dataset in DATASETS else pa.table({})
-        measured = profile(
-            dataset,
-            hour,
-            table,
-            rejected_count=counts[dataset, "row"],
-            unplaced_count=counts[dataset, "terms"],
-            refused_count=counts[dataset, "reply"],
+    for dataset in sorted({*wanted, *normalised.objects, *found}):
+        measure, path = found.get(dataset) or _prepare(venue.name, dataset, hour, (), lake, memory)
+        measured = measure.profile(
+            grains_count=normalised.grains.get(dataset, 0),
+            rejected_count=refused[dataset, "row"],
+            unplaced_count=refused[dataset, "terms"],
+            refused_count=refused[dataset, "reply"],
         )
         objects_count = len(normalised.objects.get(dataset, ()))
-        parts.append(_Part(dataset, hour, table, measured, objects_count, tuple(notes.get(dataset, ()))))
-    return _Hour(hour, tuple(parts), tuple(normalised.rejects))
+        parts.append(_Part(dataset, hour, path, measured, objects_count, tuple(notes.get(dataset, ()))))
+    return _Hour(hour, tuple(parts), normalised.refusals)
+
+
+def _prepare(
+    venue: str, dataset: str, hour: datetime, tables: Iterable[pa.Table], lake: Lake, memory: Memory
+) -> tuple[Measure, Path]:
+    """Put the rows into a file of the lake's layout, measuring them on the way."""
+    measure = Measure(dataset, hour, memory)
+    path = memory.folder / f"{dataset}-{hour:%Y%m%dT%H}.parquet"
+
+    def measured() -> Iterator[pa.Table]:
+        for table in tables:
+            measure.add(table)
+            yield table
+
+    if dataset in DATASETS:
+        lake.prepare(dataset, venue, measured(), path)
+    return measure, path
 
 
 def _batches(hours: Iterator[_Hour]) -> Iterator[list[_Hour]]:
@@ -170,13 +201,14 @@ def _judge(batch: Sequence[_Hour]) -> dict[tuple[str, datetime], tuple[BrokenRul
 
 
 def _settle(venue: str, part: _Part, broken: Sequence[BrokenRule], lake: Lake) -> Verdict:
-    """Write the part if it passed, and say what became of it."""
+    """Give the part to the lake if it passed, and say what became of it."""
     status, reasons = _status(part, broken)
     if status == "ok":
-        lake.write(part.dataset, venue, part.hour, part.table)
+        lake.adopt(part.dataset, venue, part.hour, part.path)
     elif status == "gap" and part.objects_count and part.dataset in DATASETS:
         # What came says that there is nothing. Where nothing came, raw was lost and the lake is all there is.
         lake.remove(part.dataset, venue, part.hour)
+    part.path.unlink(missing_ok=True)
     measured = part.profile
     return Verdict(
         venue=venue,

@@ -1,86 +1,54 @@
 """One hour of one venue, from sealed replies to canonical rows: a pure function of the raw objects.
 
-What cannot be read costs as little as possible: a row, else its reply, else the rest of its object.
+Rows travel as columns, in portions, and go to disk beyond what memory is given: an hour may be of any size.
 """
 
+import gc
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
-from ingestion.duplicates import said_once
-from ingestion.envelopes import Envelope, Unreadable
-from ingestion.gate.rows import broken_rule
-from ingestion.quarantine import Quarantined
-from ingestion.records import DATASET_OF, Instrument, Kind, Record
-from ingestion.venues.base import Refused, Reject, Venue
-
-# A parser owes `Refused` for what it cannot read. These are what a slip in one raises on a hostile
-# payload: they cost the reply and are told apart as rule `parser`, and the hour goes on.
-PARSER_SLIPS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+from ingestion.columns import EPOCH, MICROSECOND, Unfit, as_table, ints, to_records
+from ingestion.duplicates import OBJECT, begins, lake_order, settled
+from ingestion.gate.columns import suspects
+from ingestion.gate.rows import Broken, broken_rule
+from ingestion.quarantine import Quarantined, Refusals
+from ingestion.reading import PARSER_SLIPS, Objects, Said, read
+from ingestion.records import DATASET_OF, DATASETS, Instrument, Kind, Record
+from ingestion.runs import Memory, Runs
+from ingestion.venues.base import Venue
 
 # What their rows name is no instrument, or is one already.
 NO_INSTRUMENT = frozenset({"instruments", "index_prices", "volatility_indices", "gas_prices", "stream_holes"})
 
-
-@dataclass(frozen=True, slots=True)
-class NormalisedHour:
-    """What an hour's raw objects say, by lake dataset, and what was refused of them."""
-
-    records: dict[str, list[Record]]
-    rejects: list[Quarantined]
-    objects: dict[str, frozenset[str]]  # by dataset: raw objects that are its own or gave it a row
+PORTION_BYTES = 4 * 1024 * 1024  # of replies whose rows become columns together
 
 
-def normalise(venue: Venue, hour: datetime, objects: Iterable[tuple[str, Iterable[Envelope]]]) -> NormalisedHour:
-    """Read, gate and settle the hour's raw objects; their order does not matter.
-
-    Instruments that the hour does not list but other rows name are completed from the venue's documented
-    grammar, as seen first in the hour.
-    """
-    found: dict[str, list[tuple[Record, str]]] = {}
-    rejects: list[Quarantined] = []
-    touched: dict[str, set[str]] = {}
-    for key, envelopes in objects:
-        raw_dataset = dataset_in(key)
-        touched.setdefault(raw_dataset, set()).add(key)
-        for item in _read_object(venue, key, raw_dataset, envelopes):
-            if isinstance(item, Quarantined):
-                rejects.append(item)
-                touched.setdefault(item.dataset, set()).add(key)
-            else:
-                dataset = DATASET_OF[type(item)]
-                found.setdefault(dataset, []).append((item, key))
-                touched.setdefault(dataset, set()).add(key)
-
-    records: dict[str, list[Record]] = {}
-    for dataset, rows in found.items():
-        records[dataset], conflicts = said_once(rows)
-        rejects += [
-            Quarantined("conflicting_duplicate", reason, key, dataset, spelled(record))
-            for record, key, reason in conflicts
-        ]
-    for item in _documented(venue, hour, records):
-        if isinstance(item, Quarantined):
-            rejects.append(item)
-        else:
-            records.setdefault("instruments", []).append(item)
-    return NormalisedHour(
-        records=dict(sorted(records.items())),
-        rejects=sorted(rejects, key=lambda e: (e.dataset, e.rule, e.object_key, e.reason, e.row)),
-        objects={dataset: frozenset(keys) for dataset, keys in sorted(touched.items())},
-    )
+Sightings = dict[tuple[Kind, str], int]  # by instrument: microseconds
 
 
-def dataset_in(key: str) -> str:
-    """The dataset in a raw object's key, `raw/<venue>/<dataset>/…`."""
-    parts = key.split("/")
-    if len(parts) < 4 or parts[0] != "raw":
-        raise ValueError(f"raw object {key!r}: expected raw/<venue>/<dataset>/…")
-    return parts[2]
+def normalise(
+    venue: Venue, hour: datetime, objects: Objects, memory: Memory, portion_bytes: int = PORTION_BYTES
+) -> "NormalisedHour":
+    """Read and gate the hour's raw objects; neither their order nor the portions matter."""
+    normalised = NormalisedHour(venue, hour, memory)
+    with _collector_paused():
+        waiting_bytes = 0
+        for said in read(venue, hour, objects):
+            normalised.take(said)
+            waiting_bytes += said.bytes_count
+            if waiting_bytes >= portion_bytes:
+                normalised.lay_down()
+                waiting_bytes = 0
+        normalised.lay_down()
+    return normalised
 
 
 def spelled(record: Record) -> str:
@@ -88,85 +56,190 @@ def spelled(record: Record) -> str:
     return json.dumps(msgspec.structs.asdict(record), default=str)
 
 
-def _read_object(
-    venue: Venue, key: str, raw_dataset: str, envelopes: Iterable[Envelope]
-) -> Iterator[Record | Quarantined]:
-    remaining = iter(envelopes)
-    while True:
+class NormalisedHour:
+    """What an hour's raw objects say, by lake dataset, and what was refused of them.
+
+    `refusals` and `grains` are whole once all rows of `settled` were read.
+    """
+
+    def __init__(self, venue: Venue, hour: datetime, memory: Memory) -> None:
+        self.refusals = Refusals(venue.name, hour, memory)
+        self.grains: dict[str, int] = {}  # of how many grains each dataset's rows tell
+        self._venue = venue
+        self._hour = hour
+        self._memory = memory
+        self._keys: dict[str, int] = {}  # number of each raw object
+        self._touched: defaultdict[str, set[str]] = defaultdict(set)
+        self._giving: set[str] = set()  # raw datasets
+        self._tells = {endpoint.dataset: endpoint.tells for endpoint in venue.endpoints if endpoint.tells}
+        self._records: defaultdict[type[Record], list[Record]] = defaultdict(list)
+        self._numbers: defaultdict[type[Record], list[int]] = defaultdict(list)  # of the object each came from
+        self._rows: dict[str, Runs] = {}
+        self._listed: Sightings = {}
+
+    @property
+    def objects(self) -> dict[str, frozenset[str]]:
+        """By dataset: raw objects that are its own or gave it a row.
+
+        A raw dataset that is none of the lake's, as the frames of streams, is told of where its objects gave no row.
+        """
+        return {
+            dataset: frozenset(keys)
+            for dataset, keys in sorted(self._touched.items())
+            if dataset in DATASETS or dataset not in self._giving
+        }
+
+    def settled(self) -> Iterator[tuple[str, Iterator[pa.Table]]]:
+        """Each dataset with its rows in the lake's order, to be read in turn and once.
+
+        Instruments come last: those that the hour does not list but other rows name are completed from the venue's
+        documented grammar, as seen first in the hour.
+        """
+        named: Sightings = {}
+        for dataset in sorted(self._rows.keys() - {"instruments"}):
+            yield dataset, self._settled(dataset, {} if dataset in NO_INSTRUMENT else named)
+        documented = list(self._documented(named))
+        if documented:
+            self._add(Instrument, as_table(Instrument, self._hour, documented), [0] * len(documented))
+        if "instruments" in self._rows:
+            yield "instruments", self._settled("instruments", {})
+
+    def take(self, said: Said) -> None:
+        number = self._keys.setdefault(said.key, len(self._keys))
+        self._touched[said.raw_dataset].add(said.key)
+        for entry in said.refused:
+            self.refusals.add(entry)
+            if entry.dataset != said.raw_dataset:  # a vendor's file says what it would have given
+                self._giving.add(said.raw_dataset)
+                self._touched[entry.dataset].add(said.key)
+        kinds = set(map(type, said.rows))
+        for record in kinds:
+            rows = said.rows if len(kinds) == 1 else [row for row in said.rows if type(row) is record]
+            self._records[record] += rows
+            self._numbers[record] += [number] * len(rows)
+            self._note(said, record)
+
+    def _note(self, said: Said, record: type[Record]) -> None:
+        self._giving.add(said.raw_dataset)
+        for dataset in (DATASET_OF[record], *self._tells.get(said.raw_dataset, ())):
+            self._touched[dataset].add(said.key)
+
+    def lay_down(self) -> None:
+        """Turn the records so far into gated columns."""
+        for record, rows in self._records.items():
+            self._add(record, *self._gated(record, rows, self._numbers[record]))
+        self._records.clear()
+        self._numbers.clear()
+        gc.collect(0)
+
+    def _add(self, record: type[Record], table: pa.Table, numbers: Sequence[int]) -> None:
+        dataset = DATASET_OF[record]
+        table = table.append_column(OBJECT, pa.array(numbers, pa.int32()))
+        if dataset not in self._rows:
+            self._rows[dataset] = self._memory.runs(table.schema, lake_order(record))
+        if record is Instrument:
+            _sight(table, self._listed)
+        self._rows[dataset].add(table)
+
+    def _gated(
+        self, record: type[Record], rows: Sequence[Record], numbers: Sequence[int]
+    ) -> tuple[pa.Table, Sequence[int]]:
+        keys = list(self._keys)
         try:
-            envelope = next(remaining)
-        except StopIteration:
-            return
-        except Unreadable as error:
-            yield Quarantined("unreadable_object", str(error), key, raw_dataset, scope="reply")
-            return
+            table = as_table(record, self._hour, rows)
+        except Unfit:
+            fit = [n for n, row in enumerate(rows) if self._fits(row, keys[numbers[n]])]
+            rows, numbers = [rows[n] for n in fit], [numbers[n] for n in fit]
+            table = as_table(record, self._hour, rows)
+        return self._gated_columns(record, table, numbers, rows)
+
+    def _gated_columns(
+        self, record: type[Record], table: pa.Table, numbers: Sequence[int], rows: Sequence[Record] | None = None
+    ) -> tuple[pa.Table, Sequence[int]]:
+        keys = list(self._keys)
+        suspect = np.flatnonzero(suspects(record, table, self._venue.name))
+        shown = to_records(record, table.take(pa.array(suspect))) if rows is None else [rows[n] for n in suspect]  # type: ignore[arg-type, call-overload]
+        broken = {n for n, row in zip(suspect.tolist(), shown, strict=True) if not self._passes(row, keys[numbers[n]])}
+        if not broken:
+            return table, numbers
+        passed = [n for n in range(table.num_rows) if n not in broken]
+        return table.take(pa.array(passed, pa.int64())), [numbers[n] for n in passed]
+
+    def _passes(self, row: Record, key: str) -> bool:
+        broken: Broken | None
+        if row.venue != self._venue.name:
+            broken = "venue", f"a row of {row.venue!r} in a reply of {self._venue.name}"
+        else:
+            broken = broken_rule(row)
+        if broken is not None:
+            self.refusals.add(Quarantined(*broken, key, DATASET_OF[type(row)], spelled(row)))
+        return broken is None
+
+    def _fits(self, row: Record, key: str) -> bool:
+        if not self._passes(row, key):
+            return False
         try:
-            items = _read_reply(venue, envelope)
-        except Refused as refused:
-            yield Quarantined(refused.rule, refused.reason, key, raw_dataset, _start(envelope), "reply")
-            continue
-        for item in items:
-            yield _gated(venue, key, raw_dataset, item)
+            as_table(type(row), self._hour, [row])
+        except Unfit as unfit:
+            self.refusals.add(Quarantined("type", str(unfit), key, DATASET_OF[type(row)], spelled(row)))
+            return False
+        return True
+
+    def _settled(self, dataset: str, seen: Sightings) -> Iterator[pa.Table]:
+        """Rows at one a grain; notes in `seen` when each instrument was first captured."""
+        incoming = self._rows.pop(dataset)
+        self.grains[dataset] = 0
+        for portion in settled(DATASETS[dataset], incoming.tables(), list(self._keys)):
+            self.grains[dataset] += portion.grains_count
+            for record, key, reason in portion.conflicts:
+                self.refusals.add(Quarantined("conflicting_duplicate", reason, key, dataset, spelled(record)))
+            _sight(portion.table, seen)
+            yield portion.table
+        incoming.close()
+
+    def _documented(self, named: Sightings) -> Iterator[Instrument]:
+        """Terms by the venue's grammar for every instrument that rows name and the hour does not list."""
+        first_seen = {name: captured_us for name, captured_us in named.items() if name not in self._listed}
+        for (kind, symbol), captured_us in sorted(first_seen.items()):
+            try:
+                terms = self._venue.terms(symbol, kind, self._hour)
+            except PARSER_SLIPS as error:  # `Refused` among them
+                self.refusals.add(_unknown(kind, symbol, str(error)))
+                continue
+            changes: dict[str, Any] = {"captured_ts": EPOCH + captured_us * MICROSECOND, "event_ts": None}
+            terms = msgspec.structs.replace(terms, **changes, terms_source="documented")
+            broken = broken_rule(terms)
+            if broken is None:
+                yield terms
+            else:
+                self.refusals.add(_unknown(kind, symbol, f"{broken[0]}: {broken[1]}"))
 
 
-def _read_reply(venue: Venue, envelope: Envelope) -> list[Record | Reject]:
-    """The whole reply or `Refused`: rows read before a refusal do not count."""
-    asked = f"{envelope.path}?{envelope.query}" if envelope.query else envelope.path
-    if envelope.venue != venue.name:
-        raise Refused("venue", f"{asked}: a reply of {envelope.venue!r} among those of {venue.name}")
-    if envelope.status != 200:
-        raise Refused("http_status", f"{asked}: status {envelope.status} (expected 200)")
-    try:
-        reply = envelope.reply()
-    except (ValueError, OverflowError) as error:
-        raise Refused("envelope", f"{asked}: {error}") from error
-    try:
-        return list(venue.parse(reply))
-    except Refused:
-        raise
-    except PARSER_SLIPS as error:
-        raise Refused("parser", f"{asked}: {type(error).__name__}: {error}") from error
-
-
-def _gated(venue: Venue, key: str, raw_dataset: str, item: Record | Reject) -> Record | Quarantined:
-    if isinstance(item, Reject):
-        return Quarantined(item.rule, item.reason, key, raw_dataset, item.row.decode("utf-8", "replace"))
-    if item.venue != venue.name:
-        broken: tuple[str, str] | None = ("venue", f"a row of {item.venue!r} in a reply of {venue.name}")
-    else:
-        broken = broken_rule(item)
-    return item if broken is None else Quarantined(*broken, key, DATASET_OF[type(item)], spelled(item))
-
-
-def _start(envelope: Envelope) -> str:
-    return bytes(envelope.body)[:4096].decode("utf-8", "replace")
-
-
-def _documented(venue: Venue, hour: datetime, records: dict[str, list[Record]]) -> Iterator[Instrument | Quarantined]:
-    """Terms by the venue's grammar for every instrument that rows name and the hour does not list."""
-    listed = {(record.kind, record.symbol) for record in records.get("instruments", [])}
-    first_seen: dict[tuple[Kind, str], datetime] = {}
-    for dataset, rows in records.items():
-        if dataset in NO_INSTRUMENT:
-            continue
-        for row in rows:
-            name = (row.kind, row.symbol)
-            seen = first_seen.get(name)
-            if name not in listed and (seen is None or row.captured_ts < seen):
-                first_seen[name] = row.captured_ts
-    for (kind, symbol), captured_ts in sorted(first_seen.items()):
-        try:
-            terms = venue.terms(symbol, kind, hour)
-        except PARSER_SLIPS as error:  # `Refused` among them
-            yield _unknown(kind, symbol, str(error))
-            continue
-        changes: dict[str, Any] = {"captured_ts": captured_ts, "event_ts": None, "terms_source": "documented"}
-        terms = msgspec.structs.replace(terms, **changes)
-        broken = broken_rule(terms)
-        yield terms if broken is None else _unknown(kind, symbol, f"{broken[0]}: {broken[1]}")
+def _sight(table: pa.Table, seen: Sightings) -> None:
+    """Note when each instrument of these rows was first captured."""
+    starts = np.flatnonzero(begins(table, ("kind", "symbol")))
+    if not len(starts):
+        return
+    captured = np.minimum.reduceat(ints(table["captured_ts"]), starts).tolist()
+    names = table.select(["kind", "symbol"]).take(pa.array(starts))  # type: ignore[arg-type]
+    for name, captured_us in zip(names.to_pylist(), captured, strict=True):
+        key = name["kind"], name["symbol"]
+        seen[key] = min(captured_us, seen.get(key, captured_us))
 
 
 def _unknown(kind: str, symbol: str, reason: str) -> Quarantined:
     # The rows that name it stay; without terms no model can join them.
     named = json.dumps({"kind": kind, "symbol": symbol})
     return Quarantined("unknown_symbol", f"{kind} {symbol}: {reason}", "", "instruments", named, "terms")
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without the garbage collector, which would walk a portion's records over and over: twice as fast."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

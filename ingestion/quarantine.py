@@ -4,20 +4,27 @@ It also keeps the reasons that a capture gave for what it could not get; raw hol
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ingestion.columns import INSTANT
 from ingestion.hours import day_and_hour
-from ingestion.lake import INSTANT, to_parquet
+from ingestion.parquet_files import write
 from ingestion.raw import plain_name
+from ingestion.runs import Memory
 from ingestion.storage import StorageError, Store
+
+Scope = Literal["row", "reply", "terms", "hour"]
 
 MAX_REASON_BYTES = 500
 MAX_ROW_BYTES = 4096
@@ -27,6 +34,8 @@ _TEXTS = ("venue", "dataset", "rule_id", "reason", "object_key", "row")
 QUARANTINE_SCHEMA = pa.schema(
     [pa.field("utc_hour", INSTANT, nullable=False)] + [pa.field(name, pa.string(), nullable=False) for name in _TEXTS]
 )
+_ORDER = ("dataset", "rule_id", "reason", "object_key", "row")
+_MAX_ROWS = 1_000
 _NOTES = msgspec.json.Decoder(dict[str, list[str]])
 
 
@@ -39,7 +48,39 @@ class Quarantined:
     object_key: str
     dataset: str
     row: str = ""
-    scope: Literal["row", "reply", "terms", "hour"] = "row"
+    scope: Scope = "row"
+
+
+class Refusals:
+    """What one hour of a venue refuses, in bounded memory."""
+
+    def __init__(self, venue: str, hour: datetime, memory: Memory) -> None:
+        self.counts: Counter[tuple[str, Scope]] = Counter()  # by dataset
+        self._venue = venue
+        self._hour = hour
+        self._rows: list[tuple[str, ...]] = []
+        self._runs = memory.runs(QUARANTINE_SCHEMA, _ORDER)
+
+    def add(self, entry: Quarantined) -> None:
+        self.counts[entry.dataset, entry.scope] += 1
+        reason, row = cut(entry.reason, MAX_REASON_BYTES), cut(entry.row, MAX_ROW_BYTES)
+        self._rows.append((self._venue, entry.dataset, entry.rule, reason, entry.object_key, row))
+        if len(self._rows) == _MAX_ROWS:
+            self._flush()
+
+    def tables(self) -> Iterator[pa.Table]:
+        """All of them, in an order of their own; they can be asked for again."""
+        self._flush()
+        yield from self._runs.tables()
+
+    def close(self) -> None:
+        self._runs.close()
+
+    def _flush(self) -> None:
+        hours = pa.array([self._hour] * len(self._rows), INSTANT)
+        texts = zip(*self._rows, strict=True) if self._rows else [()] * len(_TEXTS)
+        self._runs.add(pa.table([hours, *(pa.array(text, pa.string()) for text in texts)], schema=QUARANTINE_SCHEMA))
+        self._rows = []
 
 
 class Quarantine:
@@ -48,13 +89,25 @@ class Quarantine:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def append(self, venue: str, hour: datetime, entries: Sequence[Quarantined]) -> str | None:
+    def append(self, venue: str, hour: datetime, entries: Iterable[Quarantined]) -> str | None:
         """Keep these refusals and return their key; the same refusals are one object, none are no object."""
-        if not entries:
+        with TemporaryDirectory(prefix="barograph-") as folder:
+            refusals = Refusals(venue, hour, Memory(Path(folder)))
+            for entry in entries:
+                refusals.add(entry)
+            return self.keep(venue, hour, refusals, Path(folder) / "refusals.parquet")
+
+    def keep(self, venue: str, hour: datetime, refusals: Refusals, path: Path) -> str | None:
+        """As `append`, by way of a local file."""
+        if not refusals.counts:
             return None
-        data = to_parquet(_table(venue, hour, entries))
-        key = f"{_folder(venue, hour)}{hashlib.sha256(data).hexdigest()[:16]}.parquet"
-        self.store.put_new(key, data)
+        with path.open("w+b") as sink:
+            write(refusals.tables(), QUARANTINE_SCHEMA, sink)
+        with path.open("rb") as content:
+            name = hashlib.file_digest(content, "sha256").hexdigest()[:16]
+        key = f"{_folder(venue, hour)}{name}.parquet"
+        if not self.store.exists(key):
+            self.store.put_file(key, path)
         return key
 
     def read(self, hours: Iterable[datetime]) -> pa.Table:
@@ -95,14 +148,6 @@ class Quarantine:
         except (pa.ArrowException, OSError) as error:
             reason = str(error).partition("\n")[0]
             raise StorageError(f"{self.store.uri(key)}: not a whole Parquet file ({reason})") from error
-
-
-def _table(venue: str, hour: datetime, entries: Sequence[Quarantined]) -> pa.Table:
-    rows = sorted(
-        (e.dataset, e.rule, cut(e.reason, MAX_REASON_BYTES), e.object_key, cut(e.row, MAX_ROW_BYTES)) for e in entries
-    )
-    named = [dict(zip(_TEXTS, (venue, *row), strict=True)) | {"utc_hour": hour} for row in rows]
-    return pa.Table.from_pylist(named, schema=QUARANTINE_SCHEMA)
 
 
 def cut(text: str, max_bytes: int) -> str:

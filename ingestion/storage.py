@@ -6,8 +6,10 @@ Keys are contained: none can name anything outside the store's root.
 
 import contextlib
 import errno
+import io
 import os
 import re
+import shutil
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -100,6 +102,10 @@ class Store(ABC):
         """Write or replace the object in one step."""
 
     @abstractmethod
+    def put_file(self, key: str, path: Path) -> None:
+        """As `put`, of a local file that need not fit into memory."""
+
+    @abstractmethod
     def delete(self, key: str) -> None:
         """Remove the object; one that is already gone is no error."""
 
@@ -155,7 +161,7 @@ class LocalStore(Store):
 
     def put_new(self, key: str, data: bytes) -> bool:
         path = self._path(key)
-        with _told(path), self._partial(path, data) as partial:
+        with _told(path), self._partial(path, io.BytesIO(data)) as partial:
             try:
                 os.link(partial, path)
             except FileExistsError:
@@ -164,10 +170,11 @@ class LocalStore(Store):
             return True
 
     def put(self, key: str, data: bytes) -> None:
-        path = self._path(key)
-        with _told(path), self._partial(path, data) as partial:
-            partial.replace(path)
-            _sync_folder(path.parent)
+        self._replace(key, io.BytesIO(data))
+
+    def put_file(self, key: str, path: Path) -> None:
+        with path.open("rb") as content:
+            self._replace(key, content)
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -175,20 +182,26 @@ class LocalStore(Store):
             path.unlink(missing_ok=True)
 
     def check(self) -> None:
-        with _told(self._folder), self._partial(self._folder / "check", b""):
+        with _told(self._folder), self._partial(self._folder / "check", io.BytesIO()):
             pass
 
     def _path(self, key: str) -> Path:
         return self._folder / contained(key)
 
+    def _replace(self, key: str, content: BinaryIO) -> None:
+        path = self._path(key)
+        with _told(path), self._partial(path, content) as partial:
+            partial.replace(path)
+            _sync_folder(path.parent)
+
     @contextlib.contextmanager
-    def _partial(self, path: Path, data: bytes) -> Iterator[Path]:
+    def _partial(self, path: Path, content: BinaryIO) -> Iterator[Path]:
         """A synced file beside `path`, under a name that no listing shows; gone afterwards."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.parent / f".{uuid.uuid4().hex}{_PARTIAL}"
         try:
             with partial.open("xb") as stream:
-                stream.write(data)
+                shutil.copyfileobj(content, stream)
                 stream.flush()
                 os.fsync(stream.fileno())
             yield partial

@@ -131,6 +131,10 @@ class S3Store(Store):
         name = self._name(key)
         self._call("put_object", name, Key=name, Body=data)
 
+    def put_file(self, key: str, path: Path) -> None:
+        target = self._path(key)
+        self._ask(target, lambda: self._s3.put_file(str(path), target))
+
     def delete(self, key: str) -> None:
         name = self._name(key)
         try:

@@ -131,11 +131,12 @@ def replay(
     venue: Venues = None,
 ) -> None:
     """Take recorded replies through the whole pipeline, hour by hour as they were captured, and publish."""
+    settings = _settings(lake_uri, warehouse_path, venue)
+
     from orchestration.pipeline import Pipeline
     from orchestration.recordings import read_envelopes
-    from orchestration.running import run
+    from orchestration.running import run  # loads the assets of every venue that is known by now
 
-    settings = _settings(lake_uri, warehouse_path, venue)
     first, last = _span(start, end)
     pipeline = Pipeline(settings)
     with _working("reading") as say:
@@ -159,9 +160,10 @@ def replay(
 @app.command(epilog="Example: `barograph capture --venue deribit`")
 def capture(lake_uri: LakeUri = None, venue: Venues = None) -> None:
     """Look at every venue once, now, and keep the replies in the raw zone of this hour."""
-    from orchestration.running import run
-
     settings = _settings(lake_uri, None, venue)
+
+    from orchestration.running import run  # loads the assets of every venue that is known by now
+
     hour = hour_of(datetime.now().astimezone())
     with _working("asking"):
         outcome = run(settings, "sweep", hour, hour + HOUR)
@@ -198,9 +200,10 @@ def run_span(
     is_rebuild: Annotated[bool, typer.Option("--rebuild", help="From the raw zone; ask no venue")] = False,
 ) -> None:
     """Take a span of hours from the venues to readers in one run; then the days that closed with it."""
-    from orchestration.running import run
-
     settings = _settings(lake_uri, warehouse_path, venue)
+
+    from orchestration.running import run  # loads the assets of every venue that is known by now
+
     first, last = _whole_hours(start, end)
     with _working(f"{first:%Y-%m-%d %H:00} to {last:%Y-%m-%d %H:00}"):
         run(settings, "rebuild" if is_rebuild else "hourly", first, last)
@@ -244,7 +247,7 @@ def import_tardis(
     """Files of Tardis: trades, quotes, books, changes of books, tickers, option chains, liquidations."""
     from ingestion.imports.tardis_files import TardisFile
 
-    _bring([(file, TardisFile.named(file)) for file in files], lake_uri, warehouse_path, is_built)
+    _bring([(file, TardisFile.named(file)) for file in files], _settings(lake_uri, warehouse_path), is_built)
 
 
 @imports.command(
@@ -267,7 +270,7 @@ def import_binance_vision(
     from ingestion.imports.vision_files import VisionFile
 
     named = [(file, VisionFile.named(file.absolute(), market, kind)) for file in files]
-    _bring(named, lake_uri, warehouse_path, is_built, needs_checksum=needs_checksum)
+    _bring(named, _settings(lake_uri, warehouse_path), is_built, needs_checksum=needs_checksum)
 
 
 @app.command(epilog="Example: `barograph publish --from 2026-03-04T00:00Z --to 2026-03-05T00:00Z`")
@@ -366,18 +369,12 @@ def main() -> None:
 
 
 def _bring(
-    files: "Sequence[tuple[Path, SourceFile]]",
-    lake_uri: str | None,
-    warehouse_path: Path | None,
-    is_built: bool,
-    *,
-    needs_checksum: bool = True,
+    files: "Sequence[tuple[Path, SourceFile]]", settings: Settings, is_built: bool, *, needs_checksum: bool = True
 ) -> None:
     from orchestration.history import build
     from orchestration.imports import bring
     from orchestration.pipeline import Pipeline
 
-    settings = _settings(lake_uri, warehouse_path)
     brought = bring(Pipeline(settings), files, err, needs_checksum=needs_checksum)
     out.print(as_table(("file", "venue", "lines"), brought.files))
     if is_built and brought.hours:

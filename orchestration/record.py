@@ -52,14 +52,23 @@ async def _record(pipeline: Pipeline, flush_s: float) -> list[Recorded]:
 
 
 def _untold(pipeline: Pipeline, plan: Plan) -> list[Pair]:
-    """What exists only now and no stream tells: sweeps have to ask for it."""
+    """What exists only now and no stream tells: sweeps have to ask for it.
+
+    References stay among them: what a stablecoin is worth no stream of the wanted coins tells.
+    """
     told = {
         (name, stream.tells(channel).dataset)
         for name in pipeline.settings.venues
         for stream in VENUES[name].streams
         for channel in stream.channels(plan)
     }
-    return [pair for pair in pipeline.pairs if pair not in told]
+    references = {
+        (name, endpoint.dataset)
+        for name in pipeline.settings.venues
+        for endpoint in VENUES[name].endpoints
+        if endpoint.is_reference
+    }
+    return [pair for pair in pipeline.pairs if pair not in told - references]
 
 
 async def _poll(pipeline: Pipeline, transport: Transport, pairs: list[Pair]) -> None:

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from ingestion.recorder.spool import LAST_WRITE_WITHIN_S
+from ingestion.venues import VENUES
+
 ROOT = Path(__file__).parents[1]
 DOCKER = ROOT / "docker"
 COMPOSE = DOCKER / "compose.yaml"
@@ -44,6 +47,11 @@ def compose_config(variables: dict[str, str]) -> subprocess.CompletedProcess[str
 def filled() -> dict[str, str]:
     ports = {"BAROGRAPH_WEB_PORT": "3000", "BAROGRAPH_S3_PORT": "8333"}
     return {name: f"filled-in-{name.lower()}" for name in VARIABLES} | ports
+
+
+def asked_in_the_example() -> list[str]:
+    [venues] = re.findall(r"(?m)^BAROGRAPH_VENUES=(.+)$", (DOCKER / ".env.example").read_text())
+    return venues.split(",")
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +93,17 @@ class TestCompose:
         assert named
         assert all(value.startswith("${") for _, value in named), named
 
-    def test_ports_listen_on_loopback_only(self, services: dict[str, dict[str, Any]]) -> None:
-        ports = [port for service in services.values() for port in service.get("ports", [])]
+    def test_the_venues_of_the_example_are_known_and_some_have_streams(self) -> None:
+        names = asked_in_the_example()
 
-        assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
+        assert set(names) <= set(VENUES)
+        assert any(VENUES[name].streams for name in names)
+
+    def test_ports_listen_on_loopback_only(self, services: dict[str, dict[str, Any]]) -> None:
+        ports = {name: service["ports"] for name, service in services.items() if "ports" in service}
+
+        assert set(ports) == {"s3", "webserver"}
+        assert {port["host_ip"] for published in ports.values() for port in published} == {"127.0.0.1"}
 
     def test_every_container_is_hardened(self, services: dict[str, dict[str, Any]]) -> None:
         for name, service in services.items():
@@ -124,6 +139,20 @@ class TestCompose:
         }
 
         assert seeing == {"code"}
+
+    def test_who_is_recorded_is_who_is_asked(self, services: dict[str, dict[str, Any]]) -> None:
+        """Else coverage would tell of gaps that nobody meant to fill."""
+        asked, recorded = (services[name]["environment"] for name in ("code", "recorder"))
+
+        assert {name: asked[name] for name in recorded} == recorded
+        assert "BAROGRAPH_VENUES" in recorded
+
+    def test_the_recorder_is_given_time_to_write_what_it_holds(self) -> None:
+        """Of each venue that streams, one after the other."""
+        streaming = [name for name in asked_in_the_example() if VENUES[name].streams]
+        grace_s = int(RAW["services"]["recorder"]["stop_grace_period"].removesuffix("s"))
+
+        assert grace_s > LAST_WRITE_WITHIN_S * len(streaming)
 
     def test_images_name_their_full_version(self, services: dict[str, dict[str, Any]]) -> None:
         for service in services.values():

@@ -1,15 +1,18 @@
-"""What the containers run beside the pipeline, run here: its object store, its instance, its start."""
+"""What the containers run beside the pipeline, run here: its object store, its instance, its start, its recorder."""
 
+import json
 import os
 import re
 import runpy
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +25,16 @@ from dagster_postgres.utils import pg_url_from_config
 from s3fs import S3FileSystem
 from sqlalchemy import create_engine
 
+from ingestion.storage import Store
+from tests.test_recorder_process import sending
+
 ROOT = Path(__file__).parents[1]
 DOCKER = ROOT / "docker"
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
 LOOPBACK = "127.0.0.1"
 KEY, SECRET = "the-only-key", "the-only-secret"
 KEYS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 class TestLockPart:
@@ -219,3 +226,56 @@ class TestObjectStore:
         assert httpx.put(f"{object_store}/barograph/x", content=b"x", trust_env=False).status_code == 403
         with pytest.raises(PermissionError):
             S3FileSystem(key=KEY, secret="a-guess", endpoint_url=object_store).ls("barograph", refresh=True)
+
+
+class TestRecorder:
+    unwritten = staticmethod(runpy.run_path(str(DOCKER / "check_recorder.py"))["unwritten"])
+
+    @pytest.mark.parametrize(
+        ("age", "is_ended", "told"),
+        [
+            (timedelta(seconds=119), False, []),
+            (timedelta(seconds=121), False, ["deribit: nothing written since 2026-01-02T11:57:59Z"]),
+            (timedelta(0), True, ["deribit: ended at 2026-01-02T12:00:00Z"]),
+            (None, False, ["deribit: nothing was ever written"]),
+        ],
+    )
+    def test_is_healthy_while_every_venue_that_streams_is_written(
+        self, tmp_path: Path, age: timedelta | None, is_ended: bool, told: list[str]
+    ) -> None:
+        """Of Ethereum, which does not, nothing is expected."""
+        store = Store.open(str(tmp_path))
+        if age is not None:
+            written_ts = (NOON - age).isoformat()
+            store.put("recorder/deribit.json", json.dumps({"written_ts": written_ts, "is_ended": is_ended}).encode())
+
+        assert self.unwritten(store, ("deribit", "ethereum"), NOON) == told
+
+    def test_its_own_command_is_healthy_by_its_own_check_until_it_is_stopped(self, object_store: str) -> None:
+        """Against a server in the place of the venue; told to stop, it ends in order within its grace."""
+        assert TestObjectStore().create_bucket(object_store).returncode == 0
+        service = COMPOSE["services"]["recorder"]
+        with sending(10) as (server, sent):
+            told = {"BAROGRAPH_VENUES": "binance_spot", "BAROGRAPH_S3_ENDPOINT": object_store}
+            settings = {**os.environ, **service["environment"], **KEYS, **told, "BAROGRAPH_BASE_URL": server.address}
+            command = [str(Path(sys.executable).with_name(service["command"][0])), *service["command"][1:]]
+            recorder = subprocess.Popen([*command, "--flush-seconds", "0.1"], env=settings, stderr=subprocess.DEVNULL)
+            try:
+                assert sent.wait(60)
+                while check(settings).returncode:
+                    assert recorder.poll() is None
+                recorder.send_signal(signal.SIGTERM)
+                ended = recorder.wait(int(service["stop_grace_period"].removesuffix("s")))
+            finally:
+                recorder.kill()
+                recorder.wait()
+
+        assert ended == 0
+        assert "binance_spot: ended at" in check(settings).stderr
+
+
+def check(settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The service's healthcheck, from the folder that the image copies it from."""
+    _, _, script = COMPOSE["services"]["recorder"]["healthcheck"]["test"]
+    command = [sys.executable, str(DOCKER / Path(script).name)]
+    return subprocess.run(command, env=settings, capture_output=True, text=True, check=False)

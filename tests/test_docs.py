@@ -177,7 +177,8 @@ class TestCommands:
         told = re.findall(r"(?m)(?:^ {4}|/|`|=\S+ )barograph ([a-z]+)\b([^`\n#]*)", page.read_text())
         for command, rest in told:
             assert command in COMMANDS, command
-            options = {option for parameter in COMMANDS[command].params for option in parameter.opts}
+            found = [COMMANDS[command], *getattr(COMMANDS[command], "commands", {}).values()]  # `import` has commands
+            options = {option for each in found for parameter in each.params for option in parameter.opts}
             assert set(re.findall(r"(?<!\S)\[?(--[a-z-]+)", rest)) <= options, (command, rest)
 
     def test_all_are_told(self) -> None:

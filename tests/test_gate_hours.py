@@ -10,8 +10,8 @@ import pytest
 
 from ingestion.gate.hours import RULES, broken_rules, rules_of
 from ingestion.gate.profile import HourProfile, profile
-from ingestion.lake import to_table
 from ingestion.records import DATASETS, Record
+from tests.toy_hour import to_table
 from tests.toy_venue import AT, HOUR, record
 
 LATER = AT + timedelta(minutes=1)
@@ -98,7 +98,7 @@ class TestProfile:
 HOURS_THAT_BREAK: dict[str, tuple[str, list[Record], dict[str, int]]] = {
     "nothing_readable": ("trades", [], {"refused_count": 1}),
     "rejected_frac": ("trades", [record("trades")], {"rejected_count": 1}),
-    "duplicate_count": ("instruments", [record("instruments"), record("instruments", captured_ts=LATER)], {}),
+    "duplicate_count": ("trades", [record("trades"), record("trades", captured_ts=LATER)], {}),
     "outside_hour_count": (
         "open_interest",
         [record("open_interest", captured_ts=HOUR + timedelta(hours=1))],

@@ -1,5 +1,6 @@
 """Bad data does not reach readers, whichever jobs run, together or apart."""
 
+import io
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from ingestion.hours import HOUR
@@ -252,7 +254,10 @@ def poisoned(good_hour: Settings, tmp_path_factory: pytest.TempPathFactory) -> S
     trades = lake.read("trades", "binance_usdm", HOUR_0)
     at = trades.schema.get_field_index("qty")
     nan = pc.if_else(pc.equal(trades["trade_id"], trades["trade_id"][0]), float("nan"), trades["qty"])
-    lake.write("trades", "binance_usdm", HOUR_0, trades.set_column(at, trades.schema.field(at), nan))
+    spoilt = io.BytesIO()  # around the lake, which writes no such number
+    pq.write_table(trades.set_column(at, trades.schema.field(at), nan), spoilt)
+    key = f"lake/trades/venue=binance_usdm/date={HOUR_0:%Y-%m-%d}/hour={HOUR_0:%H}.parquet"
+    lake.store.put(key, spoilt.getvalue())
     return settings
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from ingestion.estimators.implied_vols import REASONS, SCHEMA, implied_vol, implied_vols
 from ingestion.hours import hour_of
-from ingestion.lake import to_table
 from ingestion.records import Instrument, OptionQuote
+from tests.toy_hour import to_table
 
 OptionType = Literal["call", "put"]
 

@@ -1,19 +1,26 @@
 """Raw objects are written once; lake files are a pure function of their rows."""
 
+import math
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ingestion import books_layout
+from ingestion.columns import INSTANT, Unfit, as_table, schema_of, to_records
 from ingestion.envelopes import Envelope, Unreadable, seal
-from ingestion.lake import INSTANT, Lake, schema_of, to_table
+from ingestion.lake import Lake, to_parquet
 from ingestion.raw import RawZone
 from ingestion.records import DATASETS, FundingRate, IndexPrice, OrderBook, Trade
 from ingestion.storage import Missing, StorageError, Store
+from tests.toy_hour import to_table
+from tests.toy_venue import record
 
 HOUR = datetime(2026, 1, 2, 13, tzinfo=UTC)
 CAPTURED = HOUR + timedelta(seconds=5, microseconds=123_456)
@@ -131,23 +138,46 @@ class TestATable:
         table = to_table(Trade, HOUR, trades)
 
         assert table.equals(to_table(Trade, HOUR, shuffled))
-        keys = [(r["kind"], r["symbol"], r["captured_ts"], r["event_ts"]) for r in table.to_pylist()]
-        assert keys == sorted(keys, key=lambda key: (*key[:3], key[3] is not None, key[3] or HOUR))
+        keys = [(r["kind"], r["symbol"], r["is_aggregate"], r["trade_id"]) for r in table.to_pylist()]
+        assert keys == sorted(keys)
         assert set(table["utc_hour"].to_pylist()) == {HOUR}
 
-    def test_orders_rows_that_differ_only_in_their_lists(self) -> None:
-        books = [book(3.0, 2.0), book(3.0), book(2.0, 1.0), book()]
-        assert to_table(OrderBook, HOUR, books).equals(to_table(OrderBook, HOUR, books[::-1]))
+    @pytest.mark.parametrize("dataset", DATASETS)
+    def test_gives_back_its_records(self, dataset: str) -> None:
+        rows = [record(dataset, captured_ts=CAPTURED), record(dataset, captured_ts=HOUR)]
 
-    @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-    def test_holds_no_number_that_is_not_finite(self, number: float) -> None:
-        with pytest.raises(ValueError, match=r"^trades\.px: -?(nan|inf) \(expected a finite number\)$"):
-            to_table(Trade, HOUR, [trade(1), trade(2, px=number)])
-        with pytest.raises(ValueError, match=r"^order_books\.bid_px: "):
-            to_table(OrderBook, HOUR, [book(2.0, number)])
-        rate = FundingRate(venue="okx", symbol="B", kind="perp", captured_ts=HOUR, funding_rate=0.0, mark_px=number)
-        with pytest.raises(ValueError, match=r"^funding_rates\.mark_px: "):
-            to_table(FundingRate, HOUR, [rate])
+        assert to_records(DATASETS[dataset], as_table(DATASETS[dataset], HOUR, rows)) == rows
+
+    def test_has_one_zero(self) -> None:
+        rate = FundingRate(venue="okx", symbol="B", kind="perp", captured_ts=HOUR, funding_rate=-0.0)
+
+        assert math.copysign(1, as_table(FundingRate, HOUR, [rate])["funding_rate"][0].as_py()) == 1
+
+    @pytest.mark.parametrize(
+        ("dataset", "changes"),
+        [
+            ("trades", {"px": True}),
+            ("trades", {"px": "100"}),
+            ("trades", {"px": 2**60 + 1}),
+            ("trades", {"px": None}),
+            ("trades", {"trade_id": b"1"}),
+            ("trades", {"is_aggregate": 1}),
+            ("trades", {"event_ts": CAPTURED.replace(tzinfo=None)}),
+            ("trades", {"event_ts": 5}),
+            ("candles", {"interval_s": 60.0}),
+            ("liquidations", {"liquidation_id": "\ud800"}),
+            ("order_books", {"bid_px": [100.0, "99"]}),
+            ("order_books", {"bid_px": [100.0, None]}),
+            ("order_books", {"bid_px": 100.0}),
+        ],
+    )
+    def test_holds_no_value_of_another_type(self, dataset: str, changes: dict[str, Any]) -> None:
+        """Arrow would take a truth for a 1, bytes for text and 1.5 for 1."""
+        [field] = changes
+        row = msgspec.structs.replace(record(dataset), **changes)
+
+        with pytest.raises(Unfit, match=rf"^{dataset}\.{field}: "):
+            as_table(DATASETS[dataset], HOUR, [record(dataset), row])
 
 
 class TestTheLake:
@@ -157,12 +187,23 @@ class TestTheLake:
             book(0.1 + 0.2, 1e-300, 5e-324, 1.7976931348623157e308),
             book(at=datetime(2099, 1, 1, 0, 0, 0, 1, tzinfo=UTC)),
         ]
-        for record, rows in ((Trade, [trade(n) for n in range(500)]), (OrderBook, books)):
-            table = to_table(record, HOUR, rows)
-            lake.write("trades" if record is Trade else "order_books", "okx", HOUR, table)
-            found = lake.read("trades" if record is Trade else "order_books", "okx", HOUR)
+        for kind, rows in ((Trade, [trade(n) for n in range(500)]), (OrderBook, books)):
+            table = to_table(kind, HOUR, rows)
+            lake.write("trades" if kind is Trade else "order_books", "okx", HOUR, table)
+            found = lake.read("trades" if kind is Trade else "order_books", "okx", HOUR)
             assert found.equals(table)
             assert found.schema.equals(table.schema)
+
+    @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+    def test_takes_no_number_that_is_not_finite(self, store: Store, number: float) -> None:
+        rate = FundingRate(venue="okx", symbol="B", kind="perp", captured_ts=HOUR, funding_rate=0.0, mark_px=number)
+        odd = {"trades": trade(2, px=number), "order_books": book(2.0, number), "funding_rates": rate}
+        fields = {"trades": "px", "order_books": "bid_px", "funding_rates": "mark_px"}
+        for dataset, row in odd.items():
+            message = rf"^{dataset}\.{fields[dataset]}: -?(nan|inf) \(expected a finite number\)$"
+            with pytest.raises(ValueError, match=message):
+                Lake(store).write(dataset, "okx", HOUR, as_table(DATASETS[dataset], HOUR, [row]))
+        assert store.list("lake/") == []
 
     def test_writes_the_same_bytes_for_the_same_rows(self, store: Store) -> None:
         lake = Lake(store)
@@ -174,13 +215,14 @@ class TestTheLake:
         assert key == "lake/trades/venue=okx/date=2026-01-02/hour=13.parquet"
         assert store.read(key) == first
 
-    def test_splits_the_bytes_of_floats_and_compresses_all(self, store: Store) -> None:
+    def test_splits_the_bytes_of_numbers_and_compresses_all(self, store: Store) -> None:
         key = Lake(store).write("order_books", "okx", HOUR, to_table(OrderBook, HOUR, [book(2.0, 1.0)]))
         group = pq.ParquetFile(store.open_read(key)).metadata.row_group(0)
         columns = {c.path_in_schema: c for c in (group.column(n) for n in range(group.num_columns))}
 
-        assert "BYTE_STREAM_SPLIT" in columns["bid_px.list.element"].encodings
-        assert not columns["bid_px.list.element"].has_dictionary_page
+        for path in ("bid_offset.list.element", "ask_size.list.element", "bid_px.list.element", "best_bid"):
+            assert "BYTE_STREAM_SPLIT" in columns[path].encodings
+            assert not columns[path].has_dictionary_page
         assert columns["symbol"].has_dictionary_page
         assert {column.compression for column in columns.values()} == {"ZSTD"}
 
@@ -214,19 +256,34 @@ class TestTheLake:
         files = Lake(store).files(dataset, [HOUR])
         read = duckdb.connect().execute("select * from read_parquet($1)", [files])
 
-        assert [column[0] for column in read.description] == schema_of(DATASETS[dataset]).names
+        stored = books_layout.SCHEMA if dataset == "order_books" else schema_of(DATASETS[dataset])
+        assert [column[0] for column in read.description] == stored.names
         assert read.fetchall() == []
 
-    def test_duckdb_reads_instants_as_utc_and_lists_as_doubles(self, store: Store) -> None:
+    def test_duckdb_reads_every_column_of_every_dataset_but_books(self, store: Store) -> None:
         lake = Lake(store)
-        lake.write("order_books", "okx", HOUR, to_table(OrderBook, HOUR, [book(2.5, 1.25)]))
-        files = lake.files("order_books", [HOUR])
-        types = duckdb.connect().execute(
-            "select typeof(captured_ts), typeof(bid_px), epoch_us(captured_ts), bid_px from read_parquet($1)",
-            [files],
-        )
-        expected = round(CAPTURED.timestamp() * 1e6)
-        assert types.fetchall() == [("TIMESTAMP WITH TIME ZONE", "DOUBLE[]", expected, [2.5, 1.25])]
+        for dataset in DATASETS.keys() - {"order_books"}:
+            table = to_table(DATASETS[dataset], HOUR, [record(dataset), record(dataset, captured_ts=CAPTURED)])
+            lake.write(dataset, "toy", HOUR, table)
+            found = duckdb.connect().execute("select * from read_parquet($1)", [lake.files(dataset, [HOUR])])
+            assert found.to_arrow_table().cast(table.schema).equals(table)
+
+    def test_books_are_read_as_they_lie_of_exactly_the_hours_asked_for(self, store: Store) -> None:
+        lake = Lake(store)
+        for hour in (HOUR, HOUR + timedelta(hours=1)):
+            lake.write("order_books", "okx", hour, to_table(OrderBook, hour, [book(2.5, 1.25)]))
+        [row] = lake.stored("order_books", [HOUR]).read_all().to_pylist()
+
+        assert (row["px_scale"], row["best_bid"], row["bid_offset"], row["bid_px"]) == (2, 250, [0, 125], None)
+        assert lake.stored("order_books", [HOUR - timedelta(hours=1)]).read_all().num_rows == 0
+
+    def test_a_file_of_an_earlier_layout_is_refused_not_read_as_nulls(self, store: Store) -> None:
+        lake = Lake(store)
+        key = lake.write("order_books", "okx", HOUR, to_table(OrderBook, HOUR, [book(2.5, 1.25)]))
+        store.put(key, to_parquet(to_table(OrderBook, HOUR, [book(2.5, 1.25)])))
+
+        with pytest.raises(StorageError, match=r"hour=13.parquet: of an earlier layout \(ingest its hour again\)"):
+            lake.stored("order_books", [HOUR]).read_all()
 
     def test_a_dataset_of_no_record_has_columns_once_declared(self, store: Store) -> None:
         table = pa.table({"venue": ["okx"], "rows_count": pa.array([3], pa.int64())})

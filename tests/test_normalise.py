@@ -10,18 +10,14 @@ import pytest
 
 from ingestion.envelopes import Envelope, Unreadable
 from ingestion.hours import hour_of
-from ingestion.normalise import NormalisedHour, normalise
 from ingestion.records import Instrument, OrderBook, PerpTicker, Trade
 from ingestion.venues import VENUES
+from tests.toy_hour import ReadHour, read_hour
 from tests.toy_venue import AT, HOUR, TOY, key, reply, row
 
 
-def normalised(*objects: tuple[str, list[Envelope]]) -> NormalisedHour:
-    return normalise(TOY, HOUR, objects)
-
-
-def rules(hour: NormalisedHour) -> list[str]:
-    return [refusal.rule for refusal in hour.rejects]
+def normalised(*objects: tuple[str, list[Envelope]]) -> ReadHour:
+    return read_hour(TOY, HOUR, objects)
 
 
 def test_rows_go_to_the_dataset_of_their_kind_whatever_object_they_came_in() -> None:
@@ -39,7 +35,7 @@ class TestAHostilePayloadCostsNoMoreThanItself:
             (key("trades"), [reply("trades", row("trades"), status=status), reply("trades", row("trades"))])
         )
 
-        assert rules(hour) == ["http_status"]
+        assert hour.rules == ["http_status"]
         assert len(hour.records["trades"]) == 1
 
     @pytest.mark.parametrize(
@@ -59,55 +55,55 @@ class TestAHostilePayloadCostsNoMoreThanItself:
     def test_a_body_that_trips_the_parser_costs_the_reply(self, body: bytes) -> None:
         hour = normalised((key("trades"), [reply("trades", body=body), reply("trades", row("trades", trade_id="2"))]))
 
-        assert rules(hour) == ["parser"]
-        assert hour.rejects[0].object_key == key("trades")
-        assert hour.rejects[0].scope == "reply"
+        assert hour.rules == ["parser"]
+        assert hour.rejects[0]["object_key"] == key("trades")
+        assert hour.scopes == {("trades", "reply"): 1}
         assert len(hour.records["trades"]) == 1
 
     def test_rows_before_a_refusal_of_the_whole_reply_do_not_count(self) -> None:
         hour = normalised((key("trades"), [reply("trades", row("trades"), {"refuse": "half of it"})]))
 
-        assert [(r.rule, r.reason, r.scope) for r in hour.rejects] == [("schema", "half of it", "reply")]
+        assert [(r["rule_id"], r["reason"]) for r in hour.rejects] == [("schema", "half of it")]
+        assert hour.scopes == {("trades", "reply"): 1}
         assert hour.records == {}
 
     def test_a_row_that_cannot_be_read_costs_one_row(self) -> None:
         hour = normalised((key("trades"), [reply("trades", {"reject": "no price"}, row("trades"))]))
 
-        assert [(r.rule, r.reason, r.dataset, r.scope) for r in hour.rejects] == [
-            ("schema", "no price", "trades", "row")
-        ]
+        assert [(r["rule_id"], r["reason"]) for r in hour.rejects] == [("schema", "no price")]
+        assert hour.scopes == {("trades", "row"): 1}
         assert len(hour.records["trades"]) == 1
 
     def test_an_endpoint_that_no_parser_knows_is_refused(self) -> None:
-        assert rules(normalised((key("trades"), [reply("nowhere")]))) == ["unknown_endpoint"]
+        assert normalised((key("trades"), [reply("nowhere")])).rules == ["unknown_endpoint"]
 
     def test_an_object_that_breaks_off_keeps_what_came_before(self) -> None:
         def broken_off() -> Any:
             yield reply("trades", row("trades"))
             raise Unreadable("object line 2: damaged zstd stream")
 
-        hour = normalise(TOY, HOUR, [(key("trades"), broken_off())])
+        hour = read_hour(TOY, HOUR, [(key("trades"), broken_off())])
 
-        assert rules(hour) == ["unreadable_object"]
+        assert hour.rules == ["unreadable_object"]
         assert len(hour.records["trades"]) == 1
 
     @pytest.mark.parametrize("captured_ts", [None, "yesterday", "0001-01-01T00:00:00+14:00"])
     def test_a_reply_without_a_capture_time_is_refused(self, captured_ts: str | None) -> None:
         bare = msgspec.structs.replace(reply("trades", row("trades")), captured_ts=captured_ts)
 
-        assert rules(normalised((key("trades"), [bare]))) == ["envelope"]
+        assert normalised((key("trades"), [bare])).rules == ["envelope"]
 
     def test_a_reply_or_row_of_another_venue_is_refused(self) -> None:
         foreign = msgspec.structs.replace(reply("trades", row("trades")), venue="other")
 
-        assert rules(normalised((key("trades"), [foreign]))) == ["venue"]
-        assert rules(normalised((key("trades"), [reply("trades", row("trades", venue="other"))]))) == ["venue"]
+        assert normalised((key("trades"), [foreign])).rules == ["venue"]
+        assert normalised((key("trades"), [reply("trades", row("trades", venue="other"))])).rules == ["venue"]
 
     def test_a_quarantined_row_shows_the_number_that_broke_it(self) -> None:
         hour = normalised((key("trades"), [reply("trades", row("trades", px=float("nan")))]))
 
-        assert rules(hour) == ["finite"]
-        assert '"px": NaN' in hour.rejects[0].row
+        assert hour.rules == ["finite"]
+        assert '"px": NaN' in hour.rejects[0]["row"]
 
 
 class TestDuplicates:
@@ -136,7 +132,8 @@ class TestDuplicates:
         )
 
         assert [trade.px for trade in hour.records["trades"] if isinstance(trade, Trade)] == [100.0]
-        assert [(r.rule, r.object_key) for r in hour.rejects] == [("conflicting_duplicate", key("trades", "b"))]
+        assert hour.rules == ["conflicting_duplicate"]
+        assert hour.rejects[0]["object_key"] == key("trades", "b")
 
     def test_an_aggregate_does_not_stand_for_a_trade_of_the_same_id(self) -> None:
         hour = normalised((key("trades"), [reply("trades", row("trades"), row("trades", is_aggregate=True))]))
@@ -169,7 +166,7 @@ class TestDuplicates:
         )
 
         assert len(hour.records["perp_tickers"]) == 1
-        assert rules(hour) == ["conflicting_duplicate"]
+        assert hour.rules == ["conflicting_duplicate"]
 
     def test_permuted_repeated_and_split_objects_equal_the_oracle(self) -> None:
         """The oracle is a plain dictionary by trade id that shares no code with the normaliser."""
@@ -223,7 +220,8 @@ class TestInstruments:
         assert terms.captured_ts == AT
         assert terms.event_ts is None
 
-    def test_a_listing_is_preferred_and_the_latest_wins(self) -> None:
+    def test_each_list_of_the_hour_stays_and_is_preferred_to_the_documentation(self) -> None:
+        """A change holds from the list that first shows it, so none may overwrite another."""
         later = AT + timedelta(minutes=5)
         hour = normalised(
             (key("instruments"), [reply("instruments", row("instruments", contract_size=10.0), at=later)]),
@@ -231,15 +229,31 @@ class TestInstruments:
             (key("trades"), [reply("trades", row("trades"))]),
         )
 
+        terms = [row for row in hour.records["instruments"] if isinstance(row, Instrument)]
+        assert [(each.captured_ts, each.contract_size) for each in terms] == [(AT, 100.0), (later, 10.0)]
+        assert {each.terms_source for each in terms} == {"listed"}
+
+    def test_what_two_lists_of_one_instant_tell_is_one_row(self) -> None:
+        """A venue may tell the tick in one reply and the funding interval in another."""
+        hour = normalised(
+            (key("instruments"), [reply("instruments", row("instruments", tick_size_px=0.1))]),
+            (
+                key("instruments", "b"),
+                [reply("instruments", row("instruments", tick_size_px=None, funding_interval_s=14_400))],
+            ),
+        )
+
         [terms] = hour.records["instruments"]
         assert isinstance(terms, Instrument)
-        assert (terms.terms_source, terms.contract_size) == ("listed", 10.0)
+        assert (terms.tick_size_px, terms.funding_interval_s) == (0.1, 14_400)
+        assert hour.rejects == []
 
     def test_an_instrument_without_terms_keeps_its_rows_and_is_told(self) -> None:
         hour = normalised((key("trades"), [reply("trades", row("trades", symbol="MYSTERY"))]))
 
         assert len(hour.records["trades"]) == 1
-        assert [(r.rule, r.dataset, r.scope) for r in hour.rejects] == [("unknown_symbol", "instruments", "terms")]
+        assert hour.rules == ["unknown_symbol"]
+        assert hour.scopes == {("instruments", "terms"): 1}
 
     def test_an_index_is_no_instrument(self) -> None:
         hour = normalised((key("index_prices"), [reply("index_prices", row("index_prices", symbol="btc_usd"))]))
@@ -248,13 +262,13 @@ class TestInstruments:
         assert hour.rejects == []
 
 
-def recorded_hour(recorded: Callable[[str], list[Envelope]], name: str, venue: str, hour: datetime) -> NormalisedHour:
+def recorded_hour(recorded: Callable[[str], list[Envelope]], name: str, venue: str, hour: datetime) -> ReadHour:
     envelopes = [
         envelope
         for envelope in recorded(name)
         if envelope.venue == venue and envelope.at is not None and hour_of(envelope.at) == hour
     ]
-    return normalise(VENUES[venue], hour, [(f"raw/{venue}/recorded/{name}", envelopes)])
+    return read_hour(VENUES[venue], hour, [(f"raw/{venue}/recorded/{name}", envelopes)])
 
 
 def test_the_recorded_books_of_august_2024_all_pass(recorded: Callable[[str], list[Envelope]]) -> None:
@@ -287,4 +301,4 @@ def test_the_recorded_deribit_options_of_january_2024_all_pass(
     found = recorded_hour(recorded, "http/deribit.jsonl.zst", "deribit", hour)
 
     assert len(found.records["option_quotes"]) == 984
-    assert [r for r in found.rejects if r.dataset == "option_quotes"] == []
+    assert [r for r in found.rejects if r["dataset"] == "option_quotes"] == []

@@ -60,6 +60,24 @@ class TestTheCommand:
         assert datetime.fromisoformat(killed["since_ts"]) == at_of(first[-1])
         assert "ended without a word" in output
 
+    def test_references_are_swept_beside_the_streams(self, tmp_path: Path) -> None:
+        """Coinbase streams the tickers of bitcoin and ether; what a stablecoin is worth comes by REST alone."""
+        asked = threading.Event()
+
+        def rest(path: str) -> None:
+            if path == "/products/USDT-USD/ticker":
+                asked.set()
+
+        async def talk(socket: ServerConnection) -> None:
+            await socket.wait_closed()
+
+        with InThread(talk, rest) as server, recorder_process(tmp_path, server.address, venue="coinbase") as process:
+            assert asked.wait(WITHIN_S)
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=WITHIN_S)
+
+        assert process.returncode == 0, output
+
     def test_what_cannot_be_recorded_is_one_clear_line(self, tmp_path: Path) -> None:
         with recorder_process(tmp_path, "http://127.0.0.1:9", venue="ethereum") as process:
             output, _ = process.communicate(timeout=WITHIN_S)

@@ -74,6 +74,7 @@ class Bound:
     is_open: bool = False
 
 
+SEQUENCE = Bound("negative", r"sequence_id|missed_.+_id", 0, 2**62)  # JSON sets no bound, the lake's columns do
 BOUNDS = (
     Bound("positive", r"(.+_)?px|contract_size|lot_size_qty", 0, inf, is_open=True),
     # A decimal a year. A venue's percent read as a decimal starts near 10; zero is a venue's "none".
@@ -86,7 +87,8 @@ BOUNDS = (
     Bound("gas_range", r".+_wei|.+_scalar|block_number|chain_id", 0, 2**62),
     Bound("gas_range", r"gas_used_frac", 0, 1),
     Bound("interval_range", r"(.+_)?interval_s", 1, 31 * 86_400),
-    Bound("negative", r"(.+_)?qty|volume_.+|open_interest_.+|sequence_id|missed_.+_id", 0, inf),
+    Bound("negative", r"(.+_)?qty|volume_.+|open_interest_.+", 0, inf),
+    SEQUENCE,
 )
 # Where one dataset departs from its fields' names.
 EXCEPTIONS: dict[type[Record], tuple[Bound, ...]] = {
@@ -97,10 +99,10 @@ EXCEPTIONS: dict[type[Record], tuple[Bound, ...]] = {
     OptionQuote: (Bound("negative", r"mark_px", 0, inf),),
 }
 
-_Number = tuple[str, bool, Bound | None]
+Number = tuple[str, bool, Bound | None]
 
 
-def _numbers_of(record: type[Record]) -> tuple[_Number, ...]:
+def _numbers_of(record: type[Record]) -> tuple[Number, ...]:
     bounds = (*EXCEPTIONS.get(record, ()), *BOUNDS)
     return tuple(
         (
@@ -117,8 +119,8 @@ def _texts_of(record: type[Record]) -> tuple[str, ...]:
     return tuple(field.name for field in msgspec.structs.fields(record) if field.type is str and field.name != "venue")
 
 
-_NUMBERS = {record: _numbers_of(record) for record in DATASETS.values() if record is not OrderBook}
-_TEXTS = {record: _texts_of(record) for record in DATASETS.values()}
+NUMBERS = {record: _numbers_of(record) for record in DATASETS.values() if record is not OrderBook}
+TEXTS = {record: _texts_of(record) for record in DATASETS.values()}
 
 
 def broken_rule(record: Record) -> Broken | None:
@@ -135,7 +137,7 @@ def broken_rule(record: Record) -> Broken | None:
 
 
 def _identity(record: Record) -> Broken | None:
-    for name in _TEXTS[type(record)]:
+    for name in TEXTS[type(record)]:
         text = getattr(record, name)
         if not _NAME.fullmatch(text):
             return "name", f"{name} {text[:80]!r}: expected 1 to 64 letters, digits or any of . : @ + - _"
@@ -163,13 +165,13 @@ def _ago(later: datetime, earlier: datetime) -> str:
 
 
 def _numbers(record: Record) -> Broken | None:
-    for name, is_required, bound in _NUMBERS[type(record)]:
+    for name, is_required, bound in NUMBERS[type(record)]:
         number = getattr(record, name)
         if number is None and not is_required:
             continue
         if type(number) is not float and type(number) is not int:
             return "type", f"{name} {number!r:.80}: expected a number"
-        if not isfinite(number):
+        if not -inf < number < inf:  # unlike `isfinite`, of whole numbers of any length
             return "finite", f"{name} {number}: expected a finite number"
         if bound is None:
             continue
@@ -180,6 +182,8 @@ def _numbers(record: Record) -> Broken | None:
 
 
 def _book(book: OrderBook) -> Broken | None:
+    if book.sequence_id is not None and not SEQUENCE.low <= book.sequence_id <= SEQUENCE.high:
+        return SEQUENCE.rule, f"sequence_id {book.sequence_id}: expected within [0, {SEQUENCE.high:g}]"
     sides: tuple[tuple[str, tuple[float, ...], tuple[float, ...], Callable[[float, float], bool]], ...] = (
         ("bid", book.bid_px, book.bid_qty, operator.gt),
         ("ask", book.ask_px, book.ask_qty, operator.lt),

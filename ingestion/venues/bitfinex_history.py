@@ -4,7 +4,7 @@ https://docs.bitfinex.com/reference
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -97,13 +97,15 @@ BAR = msgspec.json.Decoder(BarRow)
 
 
 def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
-    """`candles/trade:1h:…/hist`: the close stands second, before high and low."""
+    """`candles/trade:1h:…/hist`: the close stands second, before high and low. A bar that is not over is left out."""
     interval, _, symbol = asked(reply, r"/v2/candles/trade:([^/]+)/hist").partition(":")
     if interval not in INTERVALS_S:
         raise Refused("interval", f"bitfinex {symbol}: {interval!r:.20} is no interval of so many seconds")
 
     def read(row: BarRow) -> list[Candle]:
         ts, open_px, close_px, high_px, low_px, volume = row
+        if instant(ts) + timedelta(seconds=INTERVALS_S[interval]) > reply.captured_ts:
+            return []
         return [
             Candle(
                 **seen_by(reply, symbol, ts),
@@ -131,7 +133,7 @@ class LiquidationRow(msgspec.Struct, array_like=True):
     is_match: Literal[0, 1]  # triggered, executed
     _9: Unread
     _10: Unread
-    px: Finite | None  # at which it was acquired; none at the trigger
+    px: Finite | None  # at which it was acquired; not told by every trigger
 
 
 LIQUIDATION = msgspec.json.Decoder(tuple[LiquidationRow])
@@ -140,7 +142,7 @@ LIQUIDATION = msgspec.json.Decoder(tuple[LiquidationRow])
 def parse_liquidations(reply: Reply) -> Iterator[Record | Reject]:
     """`liquidations/hist`: positions in perpetuals, when they are executed.
 
-    The trigger before it has no price yet, and a margin position in a spot pair is none of our contracts.
+    The trigger before it took nothing from the book yet, and a margin position in a spot pair is none of our contracts.
     """
 
     def read(wrapped: tuple[LiquidationRow, ...]) -> list[Liquidation]:

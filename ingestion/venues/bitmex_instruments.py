@@ -19,6 +19,7 @@ from ingestion.venues.wire import Finite, Quotes, Seen, above_zero, agree, insta
 
 T = TypeVar("T")
 Interval: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]  # written as an instant after 2000-01-01
+Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
 
 # https://support.bitmex.com/hc/en-gb/articles/6299296145565-What-are-the-Typ-Values-for-Instrument-endpoint
 KINDS: dict[str, Kind] = {
@@ -69,11 +70,11 @@ class _Listed(msgspec.Struct, rename="camel"):
     tick_size: Finite
     is_inverse: bool
     is_quanto: bool
-    multiplier: int | None = None  # in minor units of the settlement currency
+    multiplier: Whole | None = None  # in minor units of the settlement currency
     settl_currency: str | None = None  # none or blank for spot
-    underlying_to_position_multiplier: int | None = None  # contracts a unit of the underlying
-    underlying_to_settle_multiplier: int | None = None
-    quote_to_settle_multiplier: int | None = None
+    underlying_to_position_multiplier: Whole | None = None  # contracts a unit of the underlying
+    underlying_to_settle_multiplier: Whole | None = None
+    quote_to_settle_multiplier: Whole | None = None
     expiry: str | None = None  # futures
     funding_interval: Interval | None = None  # perpetuals, as the next two
     funding_timestamp: str | None = None
@@ -125,6 +126,8 @@ def _told(reply: Reply, row: _Listed) -> list[Record]:
         "event_ts": instant_written(row.timestamp),
     }
     terms = _terms(seen, row)
+    agree(row.symbol, "inverse", terms.settle_asset == terms.base_asset, row.is_inverse)
+    agree(row.symbol, "quanto", terms.settle_asset not in (terms.base_asset, terms.quote_asset), row.is_quanto)
     told: list[Record] = [terms, _ticker(seen, row, terms.funding_interval_s)]
     if kind != "spot" and row.open_interest is not None:
         base = _coins(row, row.open_value)

@@ -161,9 +161,16 @@ _INDEX = msgspec.json.Decoder(_Index)
 
 
 def parse_index_prices(reply: Reply) -> Iterator[Record | Reject]:
-    """`instrument` of an index, such as `.BXBT`."""
+    """`instrument` of an index, such as `.BXBT`.
+
+    Left out are its averages over half an hour, for settlement and fixed every four hours (`.BXBT30M`), and what it
+    would be by weights to come (`.BXBT_NEXT`): neither is a price of now.
+    https://www.bitmex.com/app/index/.BXBTT30M, https://blog.bitmex.com/site_announcement/updates-on-bitmex-indices/
+    """
 
     def read(row: _Index) -> list[IndexPrice]:
+        if row.symbol.endswith(("30M", "_NEXT")):
+            return []
         return [
             IndexPrice(
                 venue="bitmex",

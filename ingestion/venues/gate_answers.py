@@ -58,6 +58,13 @@ def asked(reply: Reply, name: Literal["currency_pair", "contract"]) -> str:
     return symbol
 
 
+def refuse_merged(reply: Reply) -> None:
+    """Refuse a book whose levels the question had merged into steps of `interval`: no price need be an order's."""
+    step = reply.query.get("interval", "0")
+    if step != "0":
+        raise Refused("merged", f"gate {reply.path}: levels merged into steps of {step[:20]}")
+
+
 def seen_by(reply: Reply, symbol: str, kind: Kind, event_ts: datetime | None = None) -> Seen:
     return {
         "venue": "gate",

@@ -11,7 +11,7 @@ import msgspec
 from ingestion.records import FutureTicker, OpenInterest, PerpTicker, Record
 from ingestion.venues.base import Refused, Reject, Reply, instant, rows
 from ingestion.venues.gate_answers import at_s, entries, market_of, seen_by
-from ingestion.venues.gate_names import INVERSE_SIZE, is_quanto
+from ingestion.venues.gate_names import INVERSE_SIZE, is_quanto, read_contract, refuse_foreign
 from ingestion.venues.wire import Blank, Finite, Name, Quotes, Seen, above_zero, agree, given, instrument
 
 
@@ -45,6 +45,8 @@ def parse_contracts(reply: Reply) -> Iterator[Record | Reject]:
     def read(row: _Contract) -> list[Record]:
         name = _name_listed(row, settle)
         agree(row.name, "kind", name.kind, kind)
+        refuse_foreign(row.name, kind, settle)
+        agree(row.name, "expiry", read_contract(row.name).expiry_ts, name.expiry_ts)
         listed = instrument(
             name,
             venue="gate",
@@ -114,19 +116,18 @@ class _Ticker(msgspec.Struct):
     lowest_ask: Finite | Blank | None = None
     highest_size: Finite | Blank | None = None
     lowest_size: Finite | Blank | None = None
+    quanto_multiplier: Finite | Blank | None = None  # of perpetuals, in replies of 2026
 
 
 _TICKER = msgspec.json.Decoder(_Ticker, strict=False)
 
 
 def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
-    """`tickers` of futures and delivery; they carry no clock.
-
-    `total_size` is counted once: in May 2019 it equals the `position_size` of all longs, contract by contract.
-    """
-    kind, _ = market_of(reply)
+    """`tickers` of futures and delivery; they carry no clock. Open interest of dated futures only the list tells."""
+    kind, settle = market_of(reply)
 
     def read(row: _Ticker) -> list[Record]:
+        refuse_foreign(row.contract, kind, settle)
         seen = seen_by(reply, row.contract, kind)
         bid_px, ask_px = above_zero(row.highest_bid), above_zero(row.lowest_ask)
         quotes: Quotes = {
@@ -139,10 +140,21 @@ def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
             "volume_24h_quote": row.volume_24h_quote,
         }
         mark_px, index_px = above_zero(row.mark_price), above_zero(row.index_price)
-        interest = OpenInterest(**seen, open_interest_qty=row.total_size)
         if kind == "future":
-            return [FutureTicker(**seen, **quotes, mark_px=mark_px, index_px=index_px), interest]
+            return [FutureTicker(**seen, **quotes, mark_px=mark_px, index_px=index_px)]
         perp = PerpTicker(**seen, **quotes, mark_px=mark_px, index_px=index_px, funding_rate=row.funding_rate)
-        return [perp, interest]
+        interest = _open_interest(row)
+        return [perp] if interest is None else [perp, OpenInterest(**seen, open_interest_qty=interest)]
 
     return rows(_TICKER, entries(reply), read)
+
+
+def _open_interest(row: _Ticker) -> float | None:
+    """Contracts, counted once; none where nothing proves what `total_size` counts.
+
+    Beside the lists of the same minute it is the `position_size` of all longs in May 2019, and twice that in August
+    2026, contract by contract. When both sides came to be added, Gate does not say; by then rows told the multiplier.
+    """
+    if row.quanto_multiplier is not None:
+        return row.total_size / 2
+    return row.total_size if row.volume_24h_base is None else None

@@ -4,13 +4,14 @@ Sizes count contracts; instants are seconds.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import msgspec
 
 from ingestion.records import Candle, FundingRate, Liquidation, OrderBook, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
-from ingestion.venues.gate_answers import asked, at_s, entries, market_of, refuse_failure, seen_by
-from ingestion.venues.gate_names import documented_size, read_contract
+from ingestion.venues.gate_answers import asked, at_s, entries, market_of, refuse_failure, refuse_merged, seen_by
+from ingestion.venues.gate_names import documented_size, read_contract, refuse_foreign
 from ingestion.venues.gate_spot import interval_s
 from ingestion.venues.settlements import with_intervals
 from ingestion.venues.wire import Finite
@@ -35,6 +36,7 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     """`order_book` of futures and delivery; whose book it is stands only in the question."""
     symbol = asked(reply, "contract")
     kind = read_contract(symbol).kind
+    refuse_merged(reply)
     refuse_failure(reply)
     refuse_beyond_float64(reply.body, f"gate {symbol} book")
     book = decode(_BOOK, reply.body, f"gate {reply.path}")
@@ -62,11 +64,12 @@ _TRADE = msgspec.json.Decoder(_Trade, strict=False)
 
 def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
     """`trades` of futures and delivery; the sign of the size is the taker's side."""
-    kind, _ = market_of(reply)
+    kind, settle = market_of(reply)
     raws = entries(reply)
     refuse_beyond_float64(reply.body, f"gate {reply.path}")
 
     def read(row: _Trade) -> list[Record]:
+        refuse_foreign(row.contract, kind, settle)
         event_ts = at_s(row.create_time if row.create_time_ms is None else row.create_time_ms)
         return [
             Trade(
@@ -94,14 +97,20 @@ _BAR = msgspec.json.Decoder(_Bar, strict=False)
 
 
 def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
-    """`candlesticks` of futures and delivery; contracts become base coin where the multiplier is documented."""
+    """`candlesticks` of futures and delivery; contracts become base coin where the multiplier is documented.
+
+    A bar that is not over is left out.
+    """
     symbol = asked(reply, "contract")
     name, length_s, size = read_contract(symbol), interval_s(reply), _base_a_contract(symbol)
 
     def read(bar: _Bar) -> list[Record]:
+        start_ts = instant(bar.t, 1.0)
+        if start_ts + timedelta(seconds=length_s) > reply.captured_ts:
+            return []
         return [
             Candle(
-                **seen_by(reply, symbol, name.kind, instant(bar.t, 1.0)),
+                **seen_by(reply, symbol, name.kind, start_ts),
                 interval_s=length_s,
                 open_px=bar.o,
                 high_px=bar.h,
@@ -153,10 +162,15 @@ _LIQUIDATION = msgspec.json.Decoder(_Liquidation, strict=False)
 
 
 def parse_liquidations(reply: Reply) -> Iterator[Record | Reject]:
-    """`liq_orders`. A position that is closed in steps comes with the rest of its `size` at every step."""
-    kind, _ = market_of(reply)
+    """`liq_orders`. A position that is closed in steps comes with the rest of its `size` at every step.
+
+    Before January 2025 `order_size` was not told, and such a row is refused: of `size` alone the venue does not say
+    whether its sign is the position's or the order's.
+    """
+    kind, settle = market_of(reply)
 
     def read(row: _Liquidation) -> list[Record]:
+        refuse_foreign(row.contract, kind, settle)
         return [
             Liquidation(
                 **seen_by(reply, row.contract, kind, instant(row.time, 1.0)),

@@ -43,6 +43,13 @@ def read_pair(symbol: str) -> Name:
     return Name("spot", found["base"], found["quote"], found["quote"])
 
 
+def refuse_foreign(symbol: str, kind: Kind, settle_asset: str) -> None:
+    """Refuse a contract that by its name belongs to another market than the one whose reply it stands in."""
+    name = read_contract(symbol)
+    agree(symbol, "kind", name.kind, kind)
+    agree(symbol, "settlement", name.settle_asset, settle_asset)
+
+
 def is_quanto(name: Name) -> bool:
     return name.settle_asset not in (name.base_asset, name.quote_asset)
 

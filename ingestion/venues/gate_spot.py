@@ -1,28 +1,32 @@
 """Gate's spot replies. Amounts count base coin; instants are milliseconds, of candles seconds."""
 
 from collections.abc import Iterator
-from typing import Literal
+from datetime import timedelta
+from typing import Annotated, Literal
 
 import msgspec
 
 from ingestion.records import Candle, OrderBook, Record, SpotTicker, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
-from ingestion.venues.gate_answers import asked, at_ms, entries, refuse_failure, seen_by
+from ingestion.venues.gate_answers import asked, at_ms, entries, refuse_failure, refuse_merged, seen_by
 from ingestion.venues.gate_names import read_pair
-from ingestion.venues.wire import Blank, Finite, Name, above_zero, given, instrument
+from ingestion.venues.wire import Blank, Finite, Name, above_zero, agree, given, instrument
 
 INTERVALS_S = {"10s": 10, "1m": 60, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "4h": 14_400, "8h": 28_800}
+
+
+Digits = Annotated[int, msgspec.Meta(ge=0, le=30)]  # behind the point
 
 
 class _Pair(msgspec.Struct):
     id: str
     base: str
     quote: str
-    amount_precision: int  # digits behind the point
-    precision: int  # of prices
+    amount_precision: Digits
+    precision: Digits  # of prices
 
 
-_PAIR = msgspec.json.Decoder(_Pair)
+_PAIR = msgspec.json.Decoder(_Pair, strict=False)
 
 
 def parse_pairs(reply: Reply) -> Iterator[Record | Reject]:
@@ -95,6 +99,7 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     """`spot/order_book`; whose book it is stands only in the question."""
     symbol = asked(reply, "currency_pair")
     read_pair(symbol)
+    refuse_merged(reply)
     refuse_failure(reply)
     refuse_beyond_float64(reply.body, f"gate {symbol} book")
     book = decode(_BOOK, reply.body, f"gate {reply.path}")
@@ -111,11 +116,11 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
 
 class _Trade(msgspec.Struct):
     id: str | int
-    currency_pair: str
     create_time_ms: Finite  # "1548000000123.456"
     side: Literal["buy", "sell"]
     amount: msgspec.Raw
     price: msgspec.Raw
+    currency_pair: str | None = None  # in every reply seen, but not in the documented one
 
 
 _TRADE = msgspec.json.Decoder(_Trade, strict=False)
@@ -126,9 +131,12 @@ def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
     """`spot/trades`; `side` is the taker's."""
 
     def read(row: _Trade) -> list[Record]:
+        symbol = row.currency_pair or asked(reply, "currency_pair")
+        read_pair(symbol)
+        agree(symbol, "pair", reply.query.get("currency_pair", symbol), symbol)
         for number in (row.price, row.amount):
-            refuse_beyond_float64(bytes(number), f"gate {row.currency_pair} trade {row.id}")
-        seen = seen_by(reply, row.currency_pair, "spot", at_ms(row.create_time_ms))
+            refuse_beyond_float64(bytes(number), f"gate {symbol} trade {row.id}")
+        seen = seen_by(reply, symbol, "spot", at_ms(row.create_time_ms))
         px, qty = _NUMBER.decode(row.price), _NUMBER.decode(row.amount)
         return [Trade(**seen, trade_id=str(row.id), px=px, qty=qty, side=row.side)]
 
@@ -142,22 +150,28 @@ class _Bar(msgspec.Struct, array_like=True):
     high: Finite
     low: Finite
     open: Finite
-    volume_base: Finite
+    volume_base: Finite | None = None  # in replies since 2022
 
 
 _BAR = msgspec.json.Decoder(_Bar, strict=False)
 
 
 def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
-    """`spot/candlesticks`: close, high, low and open, in this order, between the two volumes."""
+    """`spot/candlesticks`: close, high, low and open, in this order, between the two volumes.
+
+    A bar that is not over is left out.
+    """
     symbol = asked(reply, "currency_pair")
     read_pair(symbol)
     length_s = interval_s(reply)
 
     def read(bar: _Bar) -> list[Record]:
+        start_ts = instant(bar.start_s, 1.0)
+        if start_ts + timedelta(seconds=length_s) > reply.captured_ts:
+            return []
         return [
             Candle(
-                **seen_by(reply, symbol, "spot", instant(bar.start_s, 1.0)),
+                **seen_by(reply, symbol, "spot", start_ts),
                 interval_s=length_s,
                 open_px=bar.open,
                 high_px=bar.high,

@@ -20,7 +20,7 @@ class Answer(msgspec.Struct):
     msg: str = ""
     err_code: int | str | None = None
     err_msg: str = ""
-    market_code: str = msgspec.field(name="err-code", default="")
+    market_code: int | str = msgspec.field(name="err-code", default="")
     market_msg: str = msgspec.field(name="err-msg", default="")
     ts: int | None = None
     ch: str = ""

@@ -1,6 +1,6 @@
 """HTX Futures' books, trades, bars, settled funding and liquidations, of all three products.
 
-Sizes count contracts; instants are milliseconds, of bars seconds.
+Sizes count contracts; instants are milliseconds, of bars seconds. Numbers come bare or as strings.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class _Book(msgspec.Struct):
     ts: int
 
 
-_BOOK = msgspec.json.Decoder(_Book)
+_BOOK = msgspec.json.Decoder(_Book, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -54,7 +54,7 @@ class _Trade(msgspec.Struct):
     ts: int
 
 
-_TRADE = msgspec.json.Decoder(_Trade)
+_TRADE = msgspec.json.Decoder(_Trade, strict=False)
 
 
 def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
@@ -82,11 +82,14 @@ class _Bar(msgspec.Struct):
     amount: Finite  # base coin, both sides
 
 
-_BAR = msgspec.json.Decoder(_Bar)
+_BAR = msgspec.json.Decoder(_Bar, strict=False)
 
 
 def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
-    """`history/kline`; days begin at 16:00 UTC and are `Refused`, as weeks and months."""
+    """`history/kline`; days begin at 16:00 UTC and are `Refused`, as weeks and months.
+
+    A bar that is not over is left out.
+    """
     found = answer(reply)
     symbol, what = channel(found, reply)
     kind = read_name(symbol).kind
@@ -95,11 +98,11 @@ def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
         raise Refused("interval", f"{VENUE} {symbol}: '{what}', expected kline of one of {', '.join(PERIODS_S)}")
 
     def read(bar: _Bar) -> list[Record]:
-        seen = seen_by(reply, symbol, kind, None)
-        seen["event_ts"] = instant(bar.id, 1.0)
+        if instant(bar.id + PERIODS_S[period], 1.0) > reply.captured_ts:
+            return []
         return [
             Candle(
-                **seen,
+                **seen_by(reply, symbol, kind, bar.id * 1_000),
                 interval_s=PERIODS_S[period],
                 open_px=bar.open,
                 high_px=bar.high,
@@ -124,7 +127,7 @@ class _Settled(msgspec.Struct):
     funding_time: int
 
 
-_PAGE = msgspec.json.Decoder(_Page)
+_PAGE = msgspec.json.Decoder(_Page, strict=False)
 _SETTLED = msgspec.json.Decoder(_Settled, strict=False)
 
 
@@ -162,7 +165,7 @@ class _Liquidation(msgspec.Struct):
     created_at: int
 
 
-_LIQUIDATION = msgspec.json.Decoder(_Liquidation)
+_LIQUIDATION = msgspec.json.Decoder(_Liquidation, strict=False)
 
 
 def parse_liquidations(reply: Reply) -> Iterator[Record | Reject]:

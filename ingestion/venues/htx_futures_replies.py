@@ -1,10 +1,11 @@
 """HTX Futures' contracts, tickers, indices, open interest and running funding, of all three products.
 
-Sizes count contracts; instants are milliseconds.
+Sizes count contracts; instants are milliseconds. Numbers come bare or as strings, by the product and the year.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -12,7 +13,9 @@ from ingestion.records import FutureTicker, IndexPrice, OpenInterest, PerpTicker
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, rows
 from ingestion.venues.htx_futures_answers import answer, channel, counted_once, entries, seen_by
 from ingestion.venues.htx_futures_names import VENUE, contract_code, read_index, read_name
-from ingestion.venues.wire import Finite, Quotes, above_zero, agree, instrument, touch
+from ingestion.venues.wire import Blank, Finite, Quotes, above_zero, agree, instrument, touch
+
+Hours = Annotated[int, msgspec.Meta(ge=1, le=24)]
 
 
 class _Contract(msgspec.Struct):
@@ -20,10 +23,11 @@ class _Contract(msgspec.Struct):
     contract_code: str
     contract_size: Finite  # base coin if linear, US dollars if settled in coin
     price_tick: Finite
-    delivery_date: str = ""  # perpetuals in coin never had it
+    delivery_date: str | None = None  # blank of perpetuals in tether; those in coin never had it
+    settlement_period: Hours | Blank | None = None  # of perpetuals, in lists since 2026
 
 
-_CONTRACT = msgspec.json.Decoder(_Contract)
+_CONTRACT = msgspec.json.Decoder(_Contract, strict=False)
 
 
 def parse_contracts(reply: Reply) -> Iterator[Record | Reject]:
@@ -35,6 +39,7 @@ def parse_contracts(reply: Reply) -> Iterator[Record | Reject]:
         agree(row.contract_code, "base", name.base_asset, row.symbol)
         if name.expiry_ts is not None:
             agree(row.contract_code, "delivery", f"{name.expiry_ts:%Y%m%d}", row.delivery_date)
+        hours = row.settlement_period if name.kind == "perp" else None
         return [
             instrument(
                 name,
@@ -47,6 +52,7 @@ def parse_contracts(reply: Reply) -> Iterator[Record | Reject]:
                 terms_source="listed",
                 tick_size_px=row.price_tick,
                 lot_size_qty=1.0,
+                funding_interval_s=3_600 * hours if hours else None,
             )
         ]
 
@@ -60,7 +66,7 @@ class _Index(msgspec.Struct):
     symbol: str | None = None
 
 
-_INDEX = msgspec.json.Decoder(_Index)
+_INDEX = msgspec.json.Decoder(_Index, strict=False)
 
 
 def parse_index_prices(reply: Reply) -> Iterator[Record | Reject]:
@@ -83,7 +89,7 @@ class _Interest(msgspec.Struct):
     amount: Finite  # base coin
 
 
-_INTEREST = msgspec.json.Decoder(_Interest)
+_INTEREST = msgspec.json.Decoder(_Interest, strict=False)
 
 
 def parse_open_interest(reply: Reply) -> Iterator[Record | Reject]:

@@ -4,6 +4,7 @@ https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/info-endpoint
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Literal
 
 import msgspec
@@ -95,16 +96,19 @@ BAR = msgspec.json.Decoder(Bar, strict=False)
 
 
 def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
-    """`candleSnapshot`; a month has no length of its own and is refused."""
+    """`candleSnapshot`. A bar that is not over is left out; a month has no length of its own and is refused."""
 
     def read(bar: Bar) -> list[Candle]:
         if bar.interval not in INTERVALS_S:
             raise Refused("interval", f"{bar.coin[:80]}: {bar.interval!r:.20} is no interval of so many seconds")
         kind, symbol = read_coin(bar.coin)
+        start_ts, interval_s = instant(bar.time), INTERVALS_S[bar.interval]
+        if start_ts + timedelta(seconds=interval_s) > reply.captured_ts:
+            return []
         return [
             Candle(
-                **seen_by(reply, kind, symbol, instant(bar.time)),
-                interval_s=INTERVALS_S[bar.interval],
+                **seen_by(reply, kind, symbol, start_ts),
+                interval_s=interval_s,
                 open_px=bar.open,
                 high_px=bar.high,
                 low_px=bar.low,

@@ -59,8 +59,11 @@ def perp(
 ) -> Instrument:
     """A perpetual of the venue's own exchange: one contract is one coin.
 
-    A price has five significant digits, so that its tick moves with it and is not stated.
+    A price has five significant digits, so that its tick moves with it and is not stated. Of a builder's exchange the
+    terms are `Refused`.
     """
+    if ":" in symbol:
+        raise Refused("unknown_terms", f"{symbol}: its builder chose collateral and oracle, which no name tells")
     return Instrument(
         venue="hyperliquid",
         symbol=symbol,
@@ -112,6 +115,4 @@ def terms(symbol: str, kind: Kind, at: datetime) -> Instrument:
         return pair(symbol, found[1], found[2], at, "documented")
     if kind == "spot":
         raise Refused("unknown_terms", f"{symbol}: which tokens it trades, only spotMeta tells")
-    if ":" in symbol:
-        raise Refused("unknown_terms", f"{symbol}: its builder chose collateral and oracle, which no name tells")
     return perp(symbol, at, "documented")

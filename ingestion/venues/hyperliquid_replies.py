@@ -35,7 +35,7 @@ def seen_by(reply: Reply, kind: Kind, symbol: str, event_ts: datetime | None) ->
 class _Coin(msgspec.Struct, rename="camel"):
     name: str
     sz_decimals: Decimals
-    is_delisted: bool = False  # stated only where true
+    is_delisted: bool | None = None  # stated only where true
 
 
 class _Meta(msgspec.Struct):
@@ -47,7 +47,10 @@ _META = msgspec.json.Decoder(_Meta)
 
 
 def parse_perps(reply: Reply) -> Iterator[Record | Reject]:
-    """`meta`: the perpetuals of the venue's own exchange; those that were delisted are left out."""
+    """`meta`: the perpetuals of the venue's own exchange; those that were delisted are left out.
+
+    Those of a builder's exchange are refused: its list tells the collateral by a number, and the oracle nowhere.
+    """
 
     def read(coin: _Coin) -> list[Instrument]:
         if coin.is_delisted:
@@ -76,7 +79,10 @@ def parse_contexts(reply: Reply) -> Iterator[Record | Reject]:
     if len(meta.universe) != len(contexts):
         raise Refused("contradiction", f"{source(reply)}: {len(meta.universe)} coins, {len(contexts)} contexts")
 
-    def read(coin: _Coin, context: _Context) -> list[Record]:
+    def read(raw: msgspec.Raw, coin: _Coin) -> list[Record]:
+        if coin.is_delisted:
+            return []
+        context = _CONTEXT.decode(raw)
         seen = seen_by(reply, "perp", coin.name, None)
         ticker = PerpTicker(
             **seen,
@@ -92,10 +98,8 @@ def parse_contexts(reply: Reply) -> Iterator[Record | Reject]:
         )
         return [ticker, interest]
 
-    for raw, context in zip(meta.universe, contexts, strict=True):
-        coin = decode(_COIN, bytes(raw), f"{source(reply)}: universe")
-        if not coin.is_delisted:
-            yield from rows(_CONTEXT, [context], partial(read, coin))
+    for coin, context in zip(meta.universe, contexts, strict=True):
+        yield from rows(_COIN, [coin], partial(read, context))
 
 
 class _Token(msgspec.Struct, rename="camel"):
@@ -148,7 +152,12 @@ _BOOK = msgspec.json.Decoder(_Book | None, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
-    """`l2Book`: at most twenty levels a side; `null` is a coin that the venue does not know."""
+    """`l2Book`: at most twenty levels a side; `null` is a coin that the venue does not know.
+
+    Levels that the question had merged, by `nSigFigs`, are refused: none of their prices need be an order's.
+    """
+    if reply.query.get("nSigFigs", "null") != "null":
+        raise Refused("merged", f"{source(reply)}: prices cut to {reply.query['nSigFigs'][:20]} significant figures")
     book = decode(_BOOK, reply.body, source(reply))
     if book is None:
         raise Refused("unknown_symbol", f"{source(reply)}: no book of {reply.query.get('coin', '')[:80]}")

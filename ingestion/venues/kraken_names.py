@@ -18,7 +18,8 @@ _Z = "AUD|CAD|EUR|GBP|JPY|KRW|USD"
 _FILED = re.compile(rf"X(?P<coin>{_X})|Z(?P<currency>{_Z})")
 _FILED_PAIR = re.compile(rf"(?P<base>X({_X})|Z({_Z})|USDT)(?P<quote>X({_X})|Z({_Z}))")
 _QUOTES = "USD|EUR|GBP|AUD|CAD|CHF|JPY|USDT|USDC|DAI|DOT|ETH|XBT"  # none ends in another: a name reads one way
-_PAIR = re.compile(rf"(?P<base>[A-Z0-9]+(\.[A-Z])?)(?P<quote>{_QUOTES})")
+# A tokenised share has an x behind its ticker: AAPLxUSD.
+_PAIR = re.compile(rf"(?P<base>[A-Z0-9]+(\.[A-Z]|x)?)(?P<quote>{_QUOTES})")
 _DARK = ".d"  # the dark pool of a pair, a book of its own until 2021
 
 # "BTC is used on the platform UI, XBT on the API; both refer to Bitcoin": Kraken's contract specifications.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -64,12 +64,15 @@ def _seen(reply: Reply, symbol: str, event_ts: datetime | None = None) -> Seen:
     }
 
 
+Decimals = Annotated[int, msgspec.Meta(ge=0, le=30)]
+
+
 class _Pair(msgspec.Struct):
     base: str
     quote: str
-    pair_decimals: int
-    lot_decimals: int
-    lot_multiplier: int
+    pair_decimals: Decimals
+    lot_decimals: Decimals
+    lot_multiplier: Annotated[int, msgspec.Meta(ge=1, le=10**9)]
     tick_size: Finite | None = None  # in lists since 2022; before, a price had `pair_decimals`
 
 
@@ -190,14 +193,22 @@ def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
     known: set[str] = set()
 
     def read(row: _Trade) -> list[Record]:
+        event_ts = _instant(row.time_s)
         trade_id = str(row.time_s if row.trade_id is None else row.trade_id)
         if row.trade_id is None and trade_id in known:
             raise Refused("no_id", f"kraken {symbol}: two trades at {trade_id} s, neither with an id")
         known.add(trade_id)
-        seen = _seen(reply, symbol, instant(int(row.time_s * 1_000_000), 1e-6))
+        seen = _seen(reply, symbol, event_ts)
         return [Trade(**seen, trade_id=trade_id, px=row.px, qty=row.qty, side=_SIDES[row.side])]
 
     return rows(_TRADE, raws, read)
+
+
+def _instant(seconds: Decimal) -> datetime:
+    """Cut to the microsecond. A decimal may be written with an exponent of any length: no integer is made of those."""
+    if not seconds.is_finite() or seconds.adjusted() > 12:
+        raise Refused("timestamp", f"kraken: {seconds} s is no instant")
+    return instant(int(seconds * 1_000_000), 1e-6)
 
 
 def next_trades(request: Request, reply: Reply) -> Request | None:

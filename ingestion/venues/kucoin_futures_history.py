@@ -1,6 +1,7 @@
 """KuCoin Futures' bars, settled funding and indices; all are stamped in milliseconds."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import msgspec
 
@@ -28,7 +29,10 @@ _BAR = msgspec.json.Decoder(_Bar, strict=False)
 
 
 def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
-    """`v1/kline/query`; contracts become base coin where the multiplier is documented."""
+    """`v1/kline/query`; contracts become base coin where the multiplier is documented.
+
+    A bar that is not over is left out.
+    """
     symbol = asked(reply, VENUE)
     name, size = read_name(symbol), _base_a_contract(symbol)
     minutes = reply.query.get("granularity", "")
@@ -37,11 +41,16 @@ def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
             "interval", f"{VENUE} {reply.path}: granularity '{minutes}', expected one of {', '.join(MINUTES)}"
         )
 
+    interval = timedelta(minutes=int(minutes))
+
     def read(bar: _Bar) -> list[Record]:
+        start_ts = instant(bar.start_ms)
+        if start_ts + interval > reply.captured_ts:
+            return []
         return [
             Candle(
-                **seen_by(reply, symbol, name.kind, instant(bar.start_ms)),
-                interval_s=int(minutes) * 60,
+                **seen_by(reply, symbol, name.kind, start_ts),
+                interval_s=int(interval.total_seconds()),
                 open_px=bar.open,
                 high_px=bar.high,
                 low_px=bar.low,

@@ -13,7 +13,7 @@ from ingestion.venues.wire import Name, agree, instrument, last_friday
 
 VENUE = "kucoin_futures"
 
-_PERP = re.compile(r"([A-Z0-9]+?)(USDT|USDC|USD)M")
+_PERP = re.compile(r"([^\W_]+?)(USDT|USDC|USD)M")
 _DATED = re.compile(r"([A-Z0-9]+)M([HMUZ])([0-9]{2})")
 _INDEX = re.compile(r"\.K([A-Z0-9]+?)(USDT|USDC|USD)")
 _QUARTER_MONTH = {"H": 3, "M": 6, "U": 9, "Z": 12}

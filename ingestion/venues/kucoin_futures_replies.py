@@ -22,7 +22,7 @@ from ingestion.records import (
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.kucoin_answers import answer, asked, at_ns, entries
 from ingestion.venues.kucoin_futures_names import INVERSE_SIZE, VENUE, coin, read_name
-from ingestion.venues.wire import Finite, Name, Quotes, Seen, above_zero, instrument, touch
+from ingestion.venues.wire import Finite, Name, Quotes, Seen, above_zero, agree, instrument, touch
 
 KINDS: dict[str, Kind] = {"FFWCSX": "perp", "FFICSX": "future"}
 
@@ -47,13 +47,13 @@ class _Contract(msgspec.Struct, rename="camel"):
     is_inverse: bool
     lot_size: Finite
     tick_size: Finite
-    expire_date: int | None  # also of a perpetual that is to be delisted
+    expire_date: int | None  # of a perpetual too, once it is to be delisted
     open_interest: Finite
     mark_price: Finite | None
     index_price: Finite | None
     last_trade_price: Finite | None
     volume_of24h: Finite = msgspec.field(name="volumeOf24h")  # base coin; of inverse contracts US dollars
-    turnover_of24h: Finite = msgspec.field(name="turnoverOf24h")  # quote currency; of inverse contracts base coin
+    turnover_of24h: Finite = msgspec.field(name="turnoverOf24h")  # quote currency; of inverse ones -base coin
     funding_fee_rate: Finite | None = None  # dated contracts have none of these
     funding_rate_granularity: int | None = None  # milliseconds, of the periods to come
     current_funding_rate_granularity: int | None = None  # of the running one, where it differs or not
@@ -66,11 +66,15 @@ _CONTRACT = msgspec.json.Decoder(_Contract, strict=False)
 def parse_contracts(reply: Reply) -> Iterator[Record | Reject]:
     """`v1/contracts/active`: terms, prices, funding and open interest of all contracts; it carries no clock.
 
-    `isQuanto` is set for every linear contract and means nothing.
+    `isQuanto` is set for some linear contracts and not for others, and means nothing.
     """
 
     def read(row: _Contract) -> list[Record]:
-        kind = KINDS[row.type]
+        kind, name = KINDS[row.type], read_name(row.symbol)
+        agree(row.symbol, "kind", name.kind, kind)
+        agree(row.symbol, "base", name.base_asset, coin(row.base_currency))
+        agree(row.symbol, "quote", name.quote_asset, row.quote_currency)
+        agree(row.symbol, "inverse", name.is_inverse, row.is_inverse)
         seen = seen_by(reply, row.symbol, kind)
         interval_ms = row.current_funding_rate_granularity or row.funding_rate_granularity
         interval_s = None if interval_ms is None else interval_ms // 1_000
@@ -80,7 +84,7 @@ def parse_contracts(reply: Reply) -> Iterator[Record | Reject]:
             "ask_px": None,
             "ask_qty": None,
             "last_px": above_zero(row.last_trade_price),
-            "volume_24h_base": row.turnover_of24h if row.is_inverse else row.volume_of24h,
+            "volume_24h_base": abs(row.turnover_of24h) if row.is_inverse else row.volume_of24h,
             "volume_24h_quote": row.volume_of24h if row.is_inverse else row.turnover_of24h,
         }
         mark_px, index_px = above_zero(row.mark_price), above_zero(row.index_price)
@@ -131,7 +135,7 @@ def _listed(row: _Contract, kind: Kind, reply: Reply, interval_s: int | None) ->
 
 class _Ticker(msgspec.Struct, rename="camel"):
     symbol: str
-    price: Finite
+    price: Finite | None  # null where nothing traded yet
     best_bid_price: Finite | None
     best_bid_size: Finite | None
     best_ask_price: Finite | None

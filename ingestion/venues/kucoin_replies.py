@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -104,13 +104,13 @@ class _Tickers(msgspec.Struct):
 
 class _Ticker(msgspec.Struct, rename="camel"):
     symbol: str
-    buy: Finite | None  # null where nothing rests, as the three after it
-    best_bid_size: Finite | None
+    buy: Finite | None  # null where nothing rests, as `sell`
     sell: Finite | None
-    best_ask_size: Finite | None
     last: Finite | None  # null where nothing traded yet
-    vol: Finite  # base coin
-    vol_value: Finite  # quote currency
+    vol: Finite | None  # base coin
+    vol_value: Finite | None  # quote currency
+    best_bid_size: Finite | None = None  # not yet in 2020, as the other one
+    best_ask_size: Finite | None = None
 
 
 _TICKERS = msgspec.json.Decoder(_Tickers, strict=False)
@@ -123,8 +123,8 @@ def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
     event_ts = instant(found.time)
 
     def read(row: _Ticker) -> list[Record]:
-        bid_px, bid_qty = touch(row.buy, row.best_bid_size)
-        ask_px, ask_qty = touch(row.sell, row.best_ask_size)
+        bid_px, bid_qty = _best(row.buy, row.best_bid_size)
+        ask_px, ask_qty = _best(row.sell, row.best_ask_size)
         return [
             SpotTicker(
                 **_seen(reply, row.symbol, event_ts),
@@ -139,6 +139,11 @@ def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
         ]
 
     return rows(_TICKER, found.ticker, read)
+
+
+def _best(px: float | None, qty: float | None) -> tuple[float | None, float | None]:
+    """The best level, of which old replies tell the price alone."""
+    return (above_zero(px), None) if qty is None else touch(px, qty)
 
 
 class _Book(msgspec.Struct):
@@ -199,13 +204,14 @@ class _Bar(msgspec.Struct, array_like=True):
     high: Finite
     low: Finite
     volume_base: Finite
+    volume_quote: Finite
 
 
 _BAR = msgspec.json.Decoder(_Bar, strict=False)
 
 
 def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
-    """`v1/market/candles`: the close comes second."""
+    """`v1/market/candles`: the close comes second. A bar that is not over is left out."""
     symbol = asked(reply, VENUE)
     read_pair(symbol)
     name = reply.query.get("type", "")
@@ -213,10 +219,13 @@ def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
         raise Refused("interval", f"{VENUE} {reply.path}: type '{name}', expected one of {', '.join(INTERVALS_S)}")
 
     def read(bar: _Bar) -> list[Record]:
+        start_ts, interval_s = instant(bar.start_s, 1.0), INTERVALS_S[name]
+        if start_ts + timedelta(seconds=interval_s) > reply.captured_ts:
+            return []
         return [
             Candle(
-                **_seen(reply, symbol, instant(bar.start_s, 1.0)),
-                interval_s=INTERVALS_S[name],
+                **_seen(reply, symbol, start_ts),
+                interval_s=interval_s,
                 open_px=bar.open,
                 high_px=bar.high,
                 low_px=bar.low,

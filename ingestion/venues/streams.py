@@ -4,7 +4,7 @@ As a venue, a stream is data and pure functions; whoever connects, keeps alive a
 
 The raw dataset is `stream`, its envelopes in the order of arrival, the objects of one connection one after another:
 
-- a frame: method `WS`, path `/ws/<stream>`, query `connection=<n>`, status 101, body verbatim;
+- a frame, whatever it says: method `WS`, path `/ws/<stream>`, query `connection=<n>`, status 101, body verbatim;
 - a book's snapshot by REST: the `GET` as any other, after the frames that came before it;
 - what happened to the connection: method `NOTE`, path and query as its frames, body a `Note`.
 
@@ -127,7 +127,7 @@ class Stream:
     A channel is the smallest thing that can be subscribed to, in this adapter's spelling.
     `read` raises `Refused` for a frame that it does not know; a frame so lost breaks the books of its connection.
     A book's snapshot comes by REST where there is a `snapshot`, otherwise by subscribing. `renew` is what to send for
-    another one of each of these symbols on the open connection; where both are none, every message is a whole book.
+    another one of one symbol on the open connection; where both are none, every message is a whole book.
     """
 
     name: str  # lower-case letters, digits and underscores
@@ -148,7 +148,7 @@ class Stream:
     checksum: Callable[[Sequence[Level], Sequence[Level]], int] | None = None  # of the ten best bids and asks
     patches_tickers: bool = False  # its tickers say only what changed since the last
     counts_trades: bool = False  # trade ids of one symbol rise by one
-    renew: Callable[[Sequence[str]], Sequence[str]] | None = None
+    renew: Callable[[str], Sequence[str]] | None = None
     snapshot: Callable[[str], Request] | None = None
     read_snapshot: Callable[[Reply], Iterator[BookSnapshot]] | None = None
 

@@ -5,60 +5,87 @@
 
 with
 
-books as (
-
-    select * from {{ source('lake', 'order_books') }}
-
-),
-
-terms as (
-
-    select * from {{ ref('stg_instruments') }}
-
-),
-
--- One number turns a venue's size into base coin or dollars, given the price; see macros/units.sql.
-final as (
+stored as (
 
     select
-        books.venue,
-        books.kind,
-        books.symbol,
-        books.utc_hour,
+        *,
+        {{ ten_to('px_scale') }} as px_unit,
+        {{ ten_to('qty_scale') }} as qty_unit
+
+    from {{ source('lake', 'order_books') }}
+
+),
+
+books as (
+
+    select
+        venue,
+        kind,
+        symbol,
+        utc_hour,
+        {{ decoded_levels('bid', 'px') }} as bid_px,
+        {{ decoded_levels('bid', 'qty') }} as bid_qty,
+        {{ decoded_levels('ask', 'px') }} as ask_px,
+        {{ decoded_levels('ask', 'qty') }} as ask_qty,
+        event_ts,
+        captured_ts
+
+    from stored
+
+),
+
+-- Dollars of what prices are in: where nobody says, sizes still compare side with side.
+valued as (
+
+    select
+        books.*,
         terms.underlying,
         terms.quote_asset,
-        -- The depth of an option quoted in coin compares side with side, but is not in dollars.
-        not (terms.kind = 'option' and terms.is_inverse) as is_in_dollars,
-        books.bid_px,
-        books.bid_qty,
-        books.ask_px,
-        books.ask_qty,
-        case
-            when terms.amount_unit = 'usd' then books.bid_qty
-            when terms.is_inverse and terms.kind <> 'option' and terms.amount_unit = 'contracts'
-                then {{ map_levels('books.bid_qty', 'books.bid_px', 'qty * terms.contract_size') }}
-            when terms.amount_unit = 'contracts'
-                then {{ map_levels('books.bid_qty', 'books.bid_px', 'qty * terms.contract_size * px') }}
-            else {{ map_levels('books.bid_qty', 'books.bid_px', 'qty * px') }}
-        end as bid_usd,
-        case
-            when terms.amount_unit = 'usd' then books.ask_qty
-            when terms.is_inverse and terms.kind <> 'option' and terms.amount_unit = 'contracts'
-                then {{ map_levels('books.ask_qty', 'books.ask_px', 'qty * terms.contract_size') }}
-            when terms.amount_unit = 'contracts'
-                then {{ map_levels('books.ask_qty', 'books.ask_px', 'qty * terms.contract_size * px') }}
-            else {{ map_levels('books.ask_qty', 'books.ask_px', 'qty * px') }}
-        end as ask_usd,
-        books.event_ts,
-        books.captured_ts
+        terms.amount_unit,
+        terms.contract_size,
+        terms.is_inverse and terms.kind <> 'option' as is_inverse,
+        -- The premium of an option quoted in coin is not in dollars.
+        {{ value_usd_px('books', 'captured_ts') }} is not null and not (terms.kind = 'option' and terms.is_inverse)
+            as is_in_dollars,
+        coalesce({{ value_usd_px('books', 'captured_ts') }}, 1.0) as usd_value
 
     from books
 
-    inner join terms
-        on books.venue = terms.venue
-        and books.kind = terms.kind
-        and books.symbol = terms.symbol
-        and books.utc_hour = terms.utc_hour
+    {{ terms_join('books', 'captured_ts') }}
+
+    {{ coin_price_join('books', 'captured_ts') }}
+
+),
+
+-- One number turns a venue's size into dollars, given the price; see macros/units.sql.
+final as (
+
+    select
+        venue,
+        kind,
+        symbol,
+        utc_hour,
+        underlying,
+        quote_asset,
+        is_in_dollars,
+        bid_px,
+        bid_qty,
+        ask_px,
+        ask_qty,
+        {% for side in ('bid', 'ask') -%}
+        case
+            when amount_unit = 'usd' then {{ side }}_qty
+            when is_inverse and amount_unit = 'contracts'
+                then {{ map_levels(side ~ '_qty', side ~ '_px', 'qty * contract_size * usd_value') }}
+            when amount_unit = 'contracts'
+                then {{ map_levels(side ~ '_qty', side ~ '_px', 'qty * contract_size * px * usd_value') }}
+            else {{ map_levels(side ~ '_qty', side ~ '_px', 'qty * px * usd_value') }}
+        end as {{ side }}_usd,
+        {% endfor -%}
+        event_ts,
+        captured_ts
+
+    from valued
 
 )
 

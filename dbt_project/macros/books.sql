@@ -1,0 +1,28 @@
+{#-
+    Books as the lake stores them: whole numbers at a decimal scale of each row, prices as their distance from the best.
+    The layout is ingestion/books_layout.py's; a quotient of two whole numbers is the nearest double of the decimal.
+-#}
+
+{#- Ten to a whole power, as a double: exact up to the 22nd. -#}
+{% macro ten_to(scale) -%}pow(10.0, {{ scale }}){%- endmacro %}
+
+{#- One column of a side's levels, `px` or `qty`, from the touch outward, beside `px_unit` and `qty_unit`. -#}
+{% macro decoded_levels(side, what) -%}
+    {%- set sign = "-" if side == "bid" else "+" -%}
+    {%- set whole = "(best_" ~ side ~ " " ~ sign ~ " level)" if what == "px" else "level" -%}
+    coalesce(
+        {{ divided_levels(side ~ ("_offset" if what == "px" else "_size"), whole, what ~ "_unit") }},
+        {{ side }}_{{ what }}
+    )
+{%- endmacro %}
+
+{#- A list of whole numbers, each divided by `unit`, a double; `whole` says each by its element `level`. -#}
+{% macro divided_levels(list, whole, unit) -%}
+    {{ return(adapter.dispatch("divided_levels", "barograph")(list, whole, unit)) }}
+{%- endmacro %}
+{% macro duckdb__divided_levels(list, whole, unit) -%}
+    list_transform({{ list }}, lambda level: {{ whole }} / {{ unit }})
+{%- endmacro %}
+{% macro spark__divided_levels(list, whole, unit) -%}
+    transform({{ list }}, level -> {{ whole }} / {{ unit }})
+{%- endmacro %}

@@ -1,0 +1,169 @@
+"""How books lie in Parquet: whole numbers at a decimal scale of each row, prices as their distance from the best.
+
+    price = (best_bid - bid_offset) / 10^px_scale        size = bid_size / 10^qty_scale
+
+The quotient of two whole numbers that a double holds exactly is the nearest double of the decimal, so that nothing is
+lost. The prices or sizes of a row of which that cannot be said have no scale and stand as doubles in `bid_px`,
+`ask_px` or `bid_qty`, `ask_qty`, which are null elsewhere.
+The layout is known here and in `decoded_levels` of dbt_project/macros/books.sql, nowhere else.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingestion.columns import FLOATS, schema_of
+from ingestion.records import OrderBook
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+MAX_SCALE = 22  # the last power of ten that a double holds exactly
+MAX_EXACT = 2**53  # up to here a double holds every whole number
+
+_POWERS = np.array([float(10**k) for k in range(MAX_SCALE + 1)])
+_NO_SCALE = MAX_SCALE + 1
+_SAMPLE = 4  # levels of a side that guess its row's scale
+
+_LEVELS = pa.list_(pa.int64())
+_HEAD = [field for field in schema_of(OrderBook) if field.type != FLOATS]
+_SIDES = (("bid", -1), ("ask", 1))  # which way a side runs from its best price
+
+SCHEMA = pa.schema(
+    [
+        *_HEAD,
+        pa.field("px_scale", pa.int8()),
+        pa.field("qty_scale", pa.int8()),
+        *(pa.field(f"best_{side}", pa.int64()) for side, _ in _SIDES),
+        *(pa.field(f"{side}_offset", _LEVELS) for side, _ in _SIDES),
+        *(pa.field(f"{side}_size", _LEVELS) for side, _ in _SIDES),
+        *(pa.field(f"{side}_{what}", FLOATS) for what in ("px", "qty") for side, _ in _SIDES),
+    ]
+)
+# Of these, pages hold the bytes apart, first bytes together; a dictionary would be as long as the column.
+SPLIT = ["best_bid", "best_ask", *(f"{field.name}.list.element" for field in SCHEMA if pa.types.is_list(field.type))]
+
+
+def encoded(books: pa.Table) -> pa.Table:
+    """Books in the columns of their record as they lie in Parquet, `SCHEMA`."""
+    rows = books.num_rows
+    bid_px, ask_px = (_Lists.of(books[f"{side}_px"]) for side, _ in _SIDES)
+    bid_qty, ask_qty = (_Lists.of(books[f"{side}_qty"]) for side, _ in _SIDES)
+    px_scale, px = _scaled(rows, (bid_px, ask_px))
+    qty_scale, qty = _scaled(rows, (bid_qty, ask_qty))
+    has_px, has_qty = px_scale <= MAX_SCALE, qty_scale <= MAX_SCALE
+    columns: dict[str, Any] = {field.name: books[field.name] for field in _HEAD}
+    columns["px_scale"] = _where(has_px, px_scale, pa.int8())
+    columns["qty_scale"] = _where(has_qty, qty_scale, pa.int8())
+    for (side, sign), lists, whole in zip(_SIDES, (bid_px, ask_px), px, strict=True):
+        best = np.zeros(rows, dtype=np.int64)
+        best[lists.lengths > 0] = whole[lists.starts[lists.lengths > 0]]
+        columns[f"best_{side}"] = _where(has_px & (lists.lengths > 0), best, pa.int64())
+        columns[f"{side}_offset"] = lists.filled(has_px, sign * (whole - best[lists.rows]))
+        columns[f"{side}_px"] = lists.filled(~has_px, lists.values)
+    for (side, _), lists, whole in zip(_SIDES, (bid_qty, ask_qty), qty, strict=True):
+        columns[f"{side}_size"] = lists.filled(has_qty, whole)
+        columns[f"{side}_qty"] = lists.filled(~has_qty, lists.values)
+    return pa.table(columns, schema=SCHEMA)
+
+
+def decoded(stored: pa.Table) -> pa.Table:
+    """Books as they lie in Parquet, in the columns of their record."""
+    columns: dict[str, Any] = {field.name: stored[field.name] for field in _HEAD}
+    px_scale, qty_scale = (_filled(stored[name]) for name in ("px_scale", "qty_scale"))
+    for side, sign in _SIDES:
+        offset, size = _Lists.of(stored[f"{side}_offset"]), _Lists.of(stored[f"{side}_size"])
+        whole = _filled(stored[f"best_{side}"])[offset.rows] + sign * offset.values
+        columns[f"{side}_px"] = offset.either(whole / _POWERS[px_scale[offset.rows]], stored[f"{side}_px"])
+        columns[f"{side}_qty"] = size.either(size.values / _POWERS[qty_scale[size.rows]], stored[f"{side}_qty"])
+    return pa.table(columns, schema=schema_of(OrderBook))
+
+
+class _Lists:
+    """A column of lists, flat: where each row's values begin, how many they are, and the row of each value."""
+
+    def __init__(self, values: npt.NDArray[Any], lengths: Ints, is_there: Bools) -> None:
+        self.values = values
+        self.lengths = lengths
+        self.is_there = is_there
+        self.starts: Ints = np.cumsum(lengths) - lengths
+        self.rows: Ints = np.repeat(np.arange(len(lengths)), lengths)
+
+    @classmethod
+    def of(cls, column: "pa.ChunkedArray[Any]") -> "_Lists":
+        array: Any = column.combine_chunks()
+        lengths = array.value_lengths().fill_null(0)
+        return cls(np.asarray(array.flatten()), np.asarray(lengths, dtype=np.int64), np.asarray(array.is_valid()))
+
+    def filled(self, has: Bools, values: npt.NDArray[Any]) -> "pa.Array[Any]":
+        """Lists of these lengths where a row `has` one, else null."""
+        lengths = np.where(has, self.lengths, 0)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        kept = values if has.all() else values[has[self.rows]]
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(kept), mask=pa.array(~has))  # type: ignore[call-overload, no-any-return]
+
+    def either(self, values: Floats, otherwise: "pa.ChunkedArray[Any]") -> "pa.Array[Any]":
+        """These lists, and where there are none the others."""
+        if self.is_there.all():
+            return self.filled(self.is_there, values)
+        other = _Lists.of(otherwise)
+        order = np.argsort(np.concatenate([self.rows, other.rows]), kind="stable")
+        whole = _Lists(np.concatenate([values, other.values])[order], self.lengths + other.lengths, self.is_there)
+        return whole.filled(np.ones(len(self.lengths), dtype=np.bool_), whole.values)
+
+
+def _scaled(rows: int, sides: Sequence[_Lists]) -> tuple[Ints, list[Ints]]:
+    """The smallest scale at which all of a row's numbers are whole, `_NO_SCALE` where there is none, and them so."""
+    scale = np.zeros(rows, dtype=np.int64)
+    for lists in sides:
+        heads = [lists.starts[lists.lengths > place] + place for place in range(_SAMPLE)]
+        _raise(scale, lists, np.concatenate(heads))
+    is_wrong = np.zeros(rows, dtype=np.bool_)
+    found = []
+    guess = scale.copy()
+    for lists in sides:
+        whole, is_whole = _whole(lists.values, np.repeat(guess, lists.lengths))
+        odd = np.flatnonzero(~is_whole)
+        _raise(scale, lists, odd)
+        is_wrong[lists.rows[odd]] = True
+        found.append(whole)
+    for lists, whole in zip(sides, found, strict=True):
+        again = np.flatnonzero(is_wrong[lists.rows])
+        whole[again], is_whole = _whole(lists.values[again], scale[lists.rows[again]])
+        scale[lists.rows[again[~is_whole]]] = _NO_SCALE
+    return scale, found
+
+
+def _raise(scale: Ints, lists: _Lists, places: Ints) -> None:
+    """Raise each row's scale to the least at which the numbers at these places are whole."""
+    for k in range(_NO_SCALE + 1):
+        if not len(places):
+            return
+        rows = lists.rows[places]
+        np.maximum.at(scale, rows, k)
+        if k > MAX_SCALE:
+            return
+        _, is_whole = _whole(lists.values[places], np.full(len(places), k))
+        places = places[~is_whole]
+
+
+def _whole(values: Floats, scale: Ints) -> tuple[Ints, Bools]:
+    """The numbers times ten to their scale, and whether dividing by it again gives the very same."""
+    power = _POWERS[np.minimum(scale, MAX_SCALE)]
+    with np.errstate(over="ignore"):
+        product = np.rint(values * power)
+    is_whole = (product / power == values) & (np.abs(product) <= MAX_EXACT) & (scale <= MAX_SCALE)
+    product[~is_whole] = 0.0
+    return product.astype(np.int64), is_whole
+
+
+def _where(has: Bools, values: Ints, kind: pa.DataType) -> "pa.Array[Any]":
+    return pa.array(values.astype(kind.to_pandas_dtype()), kind, mask=~has)
+
+
+def _filled(column: "pa.ChunkedArray[Any]") -> Ints:
+    return np.asarray(column.combine_chunks().fill_null(0), dtype=np.int64)

@@ -1,0 +1,92 @@
+"""Parquet whose bytes are a function of the rows alone, in whatever portions they come."""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+# A row group ends at whichever comes first: a reader holds one at a time.
+ROW_GROUP_ROWS = 131_072
+ROW_GROUP_BYTES = 16 * 1024 * 1024
+
+
+def write(tables: Iterable[pa.Table], schema: pa.Schema, sink: BinaryIO, split: Collection[str] = ()) -> None:
+    """Write the rows of all tables; `split` names more columns whose bytes lie apart, besides the floats'."""
+    encodings = {path: encoding for path, encoding in _encodings(schema) if path not in split}
+    writer = pq.ParquetWriter(
+        sink,
+        schema,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=[path for path, encoding in encodings.items() if encoding == "DICTIONARY"],  # type: ignore[arg-type]
+        column_encoding={path: encoding for path, encoding in encodings.items() if encoding not in _CHOSEN_BY_WRITER}
+        | dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
+    )
+    with writer:
+        for group in _groups(tables, schema):
+            writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+
+
+_CHOSEN_BY_WRITER = frozenset({"DICTIONARY", "PLAIN"})
+
+
+def _encodings(schema: pa.Schema) -> Iterator[tuple[str, str]]:
+    """How each column is written, by its path. DuckDB reads all of these, but splits only the bytes of floats."""
+    for field in schema:
+        kind: Any = field.type
+        path = field.name
+        if pa.types.is_list(kind):
+            kind, path = kind.value_type, f"{field.name}.list.element"
+        if pa.types.is_floating(kind):
+            yield path, "BYTE_STREAM_SPLIT"
+        elif pa.types.is_timestamp(kind) or pa.types.is_int64(kind):
+            yield path, "DELTA_BINARY_PACKED"
+        elif pa.types.is_boolean(kind):
+            yield path, "PLAIN"
+        elif path.endswith("_id"):  # another in every row
+            yield path, "DELTA_BYTE_ARRAY"
+        else:
+            yield path, "DICTIONARY"
+
+
+def _groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    waiting = schema.empty_table()
+    for table in tables:
+        waiting = pa.concat_tables([waiting, table])
+        ends = _group_ends(waiting)
+        for start, end in zip([0, *ends], ends, strict=False):
+            yield waiting.slice(start, end - start).combine_chunks()
+        waiting = waiting.slice(ends[-1] if ends else 0)
+    if waiting.num_rows:
+        yield waiting.combine_chunks()
+
+
+def _group_ends(table: pa.Table) -> list[int]:
+    """Where the whole row groups of these rows end; what is beyond the last one waits for more."""
+    filled = np.cumsum(_row_bytes(table))
+    ends: list[int] = []
+    start, before = 0, 0
+    while True:
+        by_bytes = int(np.searchsorted(filled, before + ROW_GROUP_BYTES)) + 1
+        end = min(by_bytes, start + ROW_GROUP_ROWS)
+        if end > table.num_rows:
+            return ends
+        ends.append(end)
+        start, before = end, int(filled[end - 1])
+
+
+def _row_bytes(table: pa.Table) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    fixed = 0
+    sizes = np.zeros(table.num_rows, dtype=np.int64)
+    for field in table.schema:
+        kind: Any = field.type
+        if pa.types.is_list(kind):
+            sizes += 8 * np.asarray(pc.list_value_length(table[field.name]).fill_null(0), dtype=np.int64)
+        elif pa.types.is_string(kind):
+            sizes += np.asarray(pc.binary_length(table[field.name]).fill_null(0), dtype=np.int64)
+        else:
+            fixed += 8
+    return sizes + fixed

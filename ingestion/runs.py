@@ -1,0 +1,167 @@
+"""Rows in order, in bounded memory: what does not fit is sorted piece by piece on disk, and the pieces merged."""
+
+import uuid
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ingestion.columns import in_order
+
+WAITING_BYTES = 16 * 1024 * 1024
+PORTION_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 128 * 1024  # what a merge holds of each piece
+MAX_PIECES = 128  # merged at once
+
+Key = tuple[Any, ...]
+
+
+class Memory:
+    """The room that several `Runs` share; the largest goes to disk when it is full."""
+
+    def __init__(self, folder: Path, waiting_bytes: int = WAITING_BYTES) -> None:
+        self.folder = folder
+        self._waiting_bytes = waiting_bytes
+        self._runs: list[Runs] = []
+
+    def runs(self, schema: pa.Schema, order: Sequence[str]) -> "Runs":
+        """Rows of these columns, to be had in the order of some of them."""
+        self._runs.append(Runs(self, schema, order))
+        return self._runs[-1]
+
+    def make_room(self) -> None:
+        """Send rows to disk until the rest is within the bound."""
+        while sum(runs.waiting_bytes for runs in self._runs) > self._waiting_bytes:
+            max(self._runs, key=lambda runs: runs.waiting_bytes).spill()
+
+    def forget(self, runs: "Runs") -> None:
+        self._runs.remove(runs)
+
+
+class Runs:
+    """Rows added in any order. Those that are equal in all columns of the order come in no particular one."""
+
+    def __init__(self, memory: Memory, schema: pa.Schema, order: Sequence[str]) -> None:
+        self.rows_count = 0
+        self.waiting_bytes = 0
+        self._memory = memory
+        self._schema = schema
+        self._order = list(order)
+        self._waiting: list[pa.Table] = []
+        self._pieces: list[_Piece] = []
+
+    def add(self, table: pa.Table) -> None:
+        if table.num_rows:
+            self.rows_count += table.num_rows
+            self.waiting_bytes += table.nbytes
+            self._waiting.append(table)
+            self._memory.make_room()
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows in order, portion by portion; they can be asked for again."""
+        if not self._pieces:
+            if self._waiting:
+                self._waiting = [self._sorted()]
+                yield self._waiting[0]
+            return
+        if self._waiting:
+            self.spill()
+        yield from _merged(self._pieces, self._order)
+
+    def spill(self) -> None:
+        """Move what waits to a piece on disk."""
+        table = self._sorted()
+        self._waiting, self.waiting_bytes = [], 0
+        self._pieces.append(self._piece([table]))
+        if len(self._pieces) > MAX_PIECES:
+            merged = self._piece(_merged(self._pieces, self._order))
+            self._delete()
+            self._pieces = [merged]
+
+    def close(self) -> None:
+        """Give back memory and disk; there is nothing to be had any more."""
+        self._delete()
+        self._waiting, self.waiting_bytes = [], 0
+        self._memory.forget(self)
+
+    def _sorted(self) -> pa.Table:
+        return in_order(pa.concat_tables(self._waiting), self._order)
+
+    def _piece(self, tables: Iterable[pa.Table]) -> "_Piece":
+        return _Piece(self._memory.folder / f"{uuid.uuid4().hex}.arrow", self._schema, self._order, tables)
+
+    def _delete(self) -> None:
+        for piece in self._pieces:
+            piece.path.unlink()
+        self._pieces = []
+
+
+class _Piece:
+    """Rows in order on disk, in small batches whose last keys are known."""
+
+    def __init__(self, path: Path, schema: pa.Schema, order: Sequence[str], tables: Iterable[pa.Table]) -> None:
+        self.path = path
+        self.marks: list[tuple[Key, int]] = []  # last key and bytes of each batch
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+            for table in tables:
+                rows = max(1, table.num_rows * BATCH_BYTES // max(1, table.nbytes))
+                for batch in table.combine_chunks().to_batches(max_chunksize=rows):
+                    writer.write_batch(batch)
+                    self.marks.append((_key(batch, batch.num_rows - 1, order), batch.nbytes))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        with pa.OSFile(str(self.path), "rb") as source:
+            reader = pa.ipc.open_file(source)
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
+
+
+def _merged(pieces: Sequence[_Piece], order: Sequence[str]) -> Iterator[pa.Table]:
+    heads = [_Head(piece, order) for piece in pieces]
+    for last in _portions(pieces):
+        taken = [batch for head in heads for batch in head.take(last)]
+        if taken:
+            yield in_order(pa.Table.from_batches(taken), order)
+
+
+def _portions(pieces: Sequence[_Piece]) -> Iterator[Key]:
+    """The last key of each portion, ascending, up to the very last."""
+    marks = sorted(mark for piece in pieces for mark in piece.marks)
+    filled = 0
+    for number, (key, size) in enumerate(marks):
+        filled += size
+        if filled >= PORTION_BYTES or number == len(marks) - 1:
+            yield key
+            filled = 0
+
+
+class _Head:
+    """Where a merge stands in one piece."""
+
+    def __init__(self, piece: _Piece, order: Sequence[str]) -> None:
+        self._order = order
+        self._batches = piece.batches()
+        self._batch = next(self._batches, None)
+
+    def take(self, last: Key) -> Iterator[pa.RecordBatch]:
+        """The rows up to this key."""
+        while (batch := self._batch) is not None:
+            rows = bisect_right(range(batch.num_rows), last, key=lambda row: _key(batch, row, self._order))
+            if rows:
+                yield batch.slice(0, rows)
+            if rows < batch.num_rows:
+                self._batch = batch.slice(rows)
+                return
+            self._batch = next(self._batches, None)
+
+
+def _key(batch: pa.RecordBatch, row: int, order: Sequence[str]) -> Key:
+    """What a row is ordered by; a missing value comes first."""
+    values = []
+    for name in order:
+        scalar: Any = batch.column(name)[row]
+        value = scalar.value if pa.types.is_timestamp(scalar.type) else scalar.as_py()
+        values.append((value is not None, value))
+    return tuple(values)
