@@ -7,11 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
+from urllib.parse import parse_qsl
 
+import pyarrow as pa
+
+from ingestion.bulk import Bulk, read_all
 from ingestion.envelopes import Envelope, Unreadable
 from ingestion.quarantine import Quarantined
 from ingestion.records import OrderBook, Record
-from ingestion.venues.base import Refused, Reject, Reply, Venue
+from ingestion.venues.base import Parse, Refused, Reject, Reply, Venue
+from ingestion.venues.binance_bulk import BULK
 
 # A parser owes `Refused` for what it cannot read. These are what a slip in one raises on a hostile
 # payload: they cost the reply and are told apart as rule `parser`, and the hour goes on.
@@ -21,6 +27,7 @@ STREAM = "stream"  # the raw dataset of WebSocket frames
 VENDOR_FILES = frozenset({"tardis", "binance_vision"})  # raw datasets of files that were imported
 
 _SHOWN_BYTES = 4096  # of a reply that is refused
+_BULK_BYTES = 1024 * 1024  # of replies that are read at once
 _MAX_QUESTIONS = 4096  # remembered of one object
 _STREAM_ITEMS = 500  # handed on at once
 _RECORD_BYTES, _BOOK_BYTES = 300, 6_000  # about what a record of a stream takes
@@ -30,13 +37,14 @@ Objects = Iterable[tuple[str, Iterable[Envelope]]]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What one reply says, or some frames of a stream, and about how many bytes that is. May be nothing."""
+    """What one reply says, or several, or some frames of a stream, and about how many bytes that is. May be nothing."""
 
     key: str
     raw_dataset: str
     rows: list[Record]
     refused: list[Quarantined]
     bytes_count: int
+    table: tuple[type[Record], pa.Table] | None = None  # rows of one record that were read as columns
 
 
 def read(venue: Venue, hour: datetime, objects: Objects) -> Iterator[Said]:
@@ -60,13 +68,16 @@ def dataset_in(key: str) -> str:
 
 
 class _Reader:
-    """One raw object, reply by reply."""
+    """One raw object, reply by reply, or many replies at once where their endpoint can be read so."""
 
     def __init__(self, venue: Venue, hour: datetime, key: str) -> None:
         self._venue = venue
         self._hour = hour
         self._key = key
         self._raw_dataset = dataset_in(key)
+        self._bulks: dict[tuple[str, str], Bulk | None] = {}  # by path and query
+        self._waiting: dict[Bulk, list[Envelope]] = {}
+        self._waiting_bytes = 0
 
     def read(self, envelopes: Iterable[Envelope]) -> Iterator[Said]:
         yield Said(self._key, self._raw_dataset, [], [], 0)
@@ -79,7 +90,42 @@ class _Reader:
             except Unreadable as error:
                 yield Said(self._key, self._raw_dataset, [], [_unreadable(error, self._key, self._raw_dataset)], 0)
                 break
-            yield self._read_one(envelope)
+            bulk = self._bulk_of(envelope)
+            if bulk is None:
+                yield self._read_one(envelope)
+                continue
+            self._waiting.setdefault(bulk, []).append(envelope)
+            self._waiting_bytes += len(envelope.body)
+            if self._waiting_bytes > _BULK_BYTES:
+                yield from self._read_waiting()
+        yield from self._read_waiting()
+
+    def _bulk_of(self, envelope: Envelope) -> Bulk | None:
+        asked = envelope.path, envelope.query
+        if asked not in self._bulks:
+            if len(self._bulks) == _MAX_QUESTIONS:
+                self._bulks.clear()
+            self._bulks[asked] = None
+            if envelope.asked is None and self._raw_dataset not in VENDOR_FILES:
+                with suppress(Refused):
+                    query = dict(parse_qsl(envelope.query, keep_blank_values=True))
+                    self._bulks[asked] = bulk_of(self._venue.endpoint(envelope.path, query).parse)
+        return self._bulks[asked] if envelope.venue == self._venue.name and envelope.status == 200 else None
+
+    def _read_waiting(self) -> Iterator[Said]:
+        for bulk, envelopes in self._waiting.items():
+            placed: list[tuple[Envelope, Reply]] = []
+            for envelope in envelopes:
+                try:
+                    placed.append((envelope, envelope.reply()))
+                except (ValueError, OverflowError):
+                    yield self._read_one(envelope)
+            joined = read_all(bulk, self._hour, [reply for _, reply in placed])
+            for place in joined.unplain:
+                yield self._read_one(placed[place][0])
+            size = sum(len(envelope.body) for envelope in envelopes)
+            yield Said(self._key, self._raw_dataset, [], [], size, (bulk.record, joined.table))
+        self._waiting, self._waiting_bytes = {}, 0
 
     def _read_one(self, envelope: Envelope) -> Said:
         told_of = _told_of(self._raw_dataset, envelope)
@@ -90,6 +136,14 @@ class _Reader:
             entry = Quarantined(refused.rule, refused.reason, self._key, told_of, start, "reply")
             return Said(self._key, self._raw_dataset, [], [entry], 0)
         return _said(self._key, self._raw_dataset, items, len(envelope.body), told_of)
+
+
+@cache
+def bulk_of(parse: Parse) -> Bulk | None:
+    """How to read many replies at once that this parser reads one by one, if it can be done."""
+    if isinstance(parse, partial) and parse.func in BULK:
+        return BULK[parse.func](*parse.args)
+    return None
 
 
 def _read_reply(venue: Venue, raw_dataset: str, envelope: Envelope) -> list[Record | Reject]:

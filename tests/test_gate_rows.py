@@ -160,3 +160,13 @@ def test_only_a_snapshot_can_be_stale(dataset: str) -> None:
 def test_an_instant_without_a_time_zone_is_refused(dataset: str) -> None:
     assert rule_of(record(dataset, captured_ts=AT.replace(tzinfo=None))) == "clock"
     assert rule_of(record(dataset, event_ts=AT.replace(tzinfo=None))) == "type"
+
+
+@pytest.mark.parametrize("sequence_id", [-1, 2**62 + 1, 10**400])
+def test_a_sequence_number_that_no_column_holds_is_refused(sequence_id: int) -> None:
+    """JSON writes whole numbers of any length; such a book would stop its hour instead of its own row."""
+    assert rule_of(record("order_books", sequence_id=sequence_id)) == "negative"
+
+
+def test_an_interval_of_any_length_is_refused_and_raises_nothing() -> None:
+    assert rule_of(record("funding_rates", funding_interval_s=10**400)) == "interval_range"

@@ -18,6 +18,7 @@ from ingestion.gate.rows import (
     MAX_SKEW,
     MAX_SNAPSHOT_AGE,
     NUMBERS,
+    SEQUENCE,
     SNAPSHOTS,
     TEXTS,
     Bound,
@@ -41,6 +42,7 @@ def suspects(record: type[Record], table: pa.Table, venue: str) -> Bools:
         found |= _no_plain_name(table[name])
     found |= _off_clock(record, table)
     if record is OrderBook:
+        found |= _out_of_bound(table["sequence_id"], SEQUENCE, is_required=False)
         return found | _off_side(table, "bid", -1) | _off_side(table, "ask", 1)
     for name, is_required, bound in NUMBERS[record]:
         found |= _out_of_bound(table[name], bound, is_required=is_required)

@@ -1,0 +1,155 @@
+"""What raw to lake costs: megabytes of raw JSON a second, against `json.loads` and against the floor, and peak memory.
+
+    .venv/bin/python benchmarks/raw_to_lake.py [--size-mb 100] [--recordings FOLDER]
+
+Each kind of replies is one raw object of about this size, taken by each pipeline in a fresh process:
+
+- raw to lake: all that happens to an hour before its verdict. The content held to its name, strict types, every row
+  rule, one row a grain, a total order, the hour's measures, books as whole numbers, Parquet;
+- json.loads: a plain program, ten thousand lines at a time, that refuses and drops the same rows, but has no order, no
+  measures and no bound on what it remembers (plain_json.py);
+- unchecked: the same program, every check and the search for duplicates taken out;
+- floor: the object decompressed, and its lines written to Parquet as they are.
+
+Processor seconds, because the machine may be shared; the best of three rounds, in which the pipelines take turns.
+Recorded replies are repeated with other clocks and ids until there are enough.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import plain_json
+import raw_replies
+
+ROUNDS = 3
+PIPELINES = ("raw to lake", "json.loads", "unchecked", "floor")
+RECORDINGS = Path(os.environ.get("BAROGRAPH_RECORDINGS", Path(__file__).parents[2] / "shared" / "recordings"))
+
+
+class Cost(NamedTuple):
+    """Of one process: seconds of processor, megabytes at the peak and before the work, rows, bytes written."""
+
+    cpu_s: float
+    peak_mb: float
+    idle_mb: float
+    rows: int
+    written: int
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    arguments.add_argument("--size-mb", type=float, default=100)
+    arguments.add_argument("--recordings", type=Path, default=RECORDINGS)
+    arguments.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
+    given = arguments.parse_args()
+    if given.child:
+        pipeline, kind, source, folder = given.child
+        print(json.dumps(_measured(pipeline, raw_replies.KINDS[int(kind)], Path(source), Path(folder))))  # noqa: T201
+        return
+    kinds = [n for n, kind in enumerate(raw_replies.KINDS) if not kind.is_recorded or given.recordings.is_dir()]
+    console = Console(width=140)
+    table = Table(
+        title="raw to lake", caption="MB of raw JSON a processor second; ratios; peak memory of raw to lake, MB"
+    )
+    for name in ("replies", *PIPELINES, "of json.loads", "of unchecked", "of the floor", "peak", "idle", "bytes a row"):
+        table.add_column(name, justify="left" if name == "replies" else "right")
+    for number in track(kinds, "measuring", console=Console(stderr=True)):
+        table.add_row(*_row(number, given.recordings, given.size_mb * 1e6))
+    console.print(table)
+
+
+def _row(number: int, recordings: Path, size: float) -> list[str]:
+    kind = raw_replies.KINDS[number]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "object"
+        mb = raw_replies.write(kind, recordings, int(size), path) / 1e6
+        rounds: dict[str, list[Cost]] = {name: [] for name in PIPELINES}
+        for _ in range(ROUNDS):
+            for name in PIPELINES:
+                rounds[name].append(_run(name, number, path, Path(folder)))
+    best = {name: min(costs) for name, costs in rounds.items()}
+    own, plain = best["raw to lake"], best["json.loads"]
+    if own.rows != plain.rows:
+        raise AssertionError(f"{kind.name}: {own.rows} rows in the lake, {plain.rows} by json.loads")
+    speeds = {name: mb / cost.cpu_s for name, cost in best.items()}
+    peak_mb = max(cost.peak_mb for cost in rounds["raw to lake"])
+    return [
+        f"{mb:.0f} MB of {kind.name}",
+        *(f"{speeds[name]:.1f}" for name in PIPELINES),
+        *(f"{speeds['raw to lake'] / speeds[name]:.2f}" for name in PIPELINES[1:]),
+        f"{peak_mb:.0f}",
+        f"{own.idle_mb:.0f}",
+        f"{own.written / own.rows:.1f}",
+    ]
+
+
+def _run(pipeline: str, number: int, path: Path, folder: Path) -> Cost:
+    command = [sys.executable, __file__, "--child", pipeline, str(number), str(path), str(folder)]
+    return Cost(*json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))  # noqa: S603
+
+
+def _measured(pipeline: str, kind: raw_replies.Kind, path: Path, folder: Path) -> Cost:
+    out = folder / "out.parquet"
+    run = {
+        "raw to lake": lambda: _raw_to_lake(kind, path, folder, out),
+        "json.loads": lambda: plain_json.write_lake(path, out, kind.dataset, is_checked=True),
+        "unchecked": lambda: plain_json.write_lake(path, out, kind.dataset, is_checked=False),
+        "floor": lambda: plain_json.write_lines(path, out),
+    }[pipeline]
+    if pipeline == "raw to lake":
+        import ingestion.ingest  # noqa: F401 (what it takes to import is not the work)
+    idle_mb = _peak_mb()
+    began = time.process_time()
+    rows = run()
+    return Cost(time.process_time() - began, _peak_mb(), idle_mb, rows, out.stat().st_size)
+
+
+def _peak_mb() -> float:
+    # What getrusage says begins with the parent's.
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def _raw_to_lake(kind: raw_replies.Kind, path: Path, folder: Path, out: Path) -> int:
+    from ingestion.gate.profile import Measure
+    from ingestion.lake import Lake
+    from ingestion.normalise import normalise
+    from ingestion.raw import RawZone
+    from ingestion.runs import Memory
+    from ingestion.storage import Store
+    from ingestion.venues import VENUES
+
+    with path.open("rb") as stream:
+        name = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    key = f"raw/{kind.venue}/{kind.dataset}/date={kind.hour:%Y-%m-%d}/hour={kind.hour:%H}/0-{name}.jsonl.zst"
+    store = Store.open(str(folder / "lake"))
+    if not store.exists(key):
+        store.put_file(key, path)
+    memory = Memory(folder)
+    found = normalise(VENUES[kind.venue], kind.hour, [(key, RawZone(store).read(key))], memory)
+    rows = 0
+    for dataset, tables in found.settled():
+        measure = Measure(dataset, kind.hour, memory)
+        Lake(store).prepare(dataset, kind.venue, (measure.add(each) or each for each in tables), folder / dataset)
+        if dataset == kind.dataset:
+            rows = measure.rows_count
+            (folder / dataset).rename(out)
+    return rows
+
+
+if __name__ == "__main__":
+    main()
