@@ -133,9 +133,9 @@ def replay(
     """Take recorded replies through the whole pipeline, hour by hour as they were captured, and publish."""
     settings = _settings(lake_uri, warehouse_path, venue)
 
+    from orchestration.history import publish_span
     from orchestration.pipeline import Pipeline
     from orchestration.recordings import read_envelopes
-    from orchestration.running import run  # loads the assets of every venue that is known by now
 
     first, last = _span(start, end)
     pipeline = Pipeline(settings)
@@ -146,8 +146,7 @@ def replay(
         recorded.write(pipeline.raw)
         for begin, finish in recorded.spans:
             say(f"{begin:%Y-%m-%d %H:00} to {finish:%Y-%m-%d %H:00}")
-            run(settings, "rebuild", begin, finish)
-            run(settings, "daily", begin.replace(hour=0), finish)
+            publish_span(settings, "rebuild", begin, finish)
     table = Table("", "count", title="Replayed")
     for name, count in sorted(recorded.replies.items()):
         table.add_row(f"{name} replies", str(count))
@@ -202,12 +201,11 @@ def run_span(
     """Take a span of hours from the venues to readers in one run; then the days that closed with it."""
     settings = _settings(lake_uri, warehouse_path, venue)
 
-    from orchestration.running import run  # loads the assets of every venue that is known by now
+    from orchestration.history import publish_span
 
     first, last = _whole_hours(start, end)
     with _working(f"{first:%Y-%m-%d %H:00} to {last:%Y-%m-%d %H:00}"):
-        run(settings, "rebuild" if is_rebuild else "hourly", first, last)
-        run(settings, "daily", first.replace(hour=0), last)
+        publish_span(settings, "rebuild" if is_rebuild else "hourly", first, last)
     _show_coverage(settings, hours_between(first, last))
 
 

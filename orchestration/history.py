@@ -1,7 +1,7 @@
 """Hours that were brought into raw, taken through to readers: what imports and backfills end with."""
 
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ingestion.hours import HOUR
 from orchestration.settings import Settings
@@ -21,10 +21,24 @@ def spans(hours: Collection[datetime]) -> list[tuple[datetime, datetime]]:
 
 
 def build(settings: Settings, hours: Collection[datetime], say: Callable[[str], None]) -> None:
-    """From raw to readers, then the days of these hours; raises `RunFailed`."""
-    from orchestration.running import run  # loads Dagster
-
+    """From raw to readers, then the days of these hours that are over; raises `RunFailed`."""
     for start, end in spans(hours):
         say(f"building {start:%Y-%m-%d %H:00} to {end:%Y-%m-%d %H:00}")
-        run(settings, "rebuild", start, end)
-        run(settings, "daily", start.replace(hour=0), end)
+        publish_span(settings, "rebuild", start, end)
+
+
+def publish_span(settings: Settings, job: str, start: datetime, end: datetime) -> None:
+    """Run an hourly job over [start, end), then the daily one over those of its days that are over."""
+    from orchestration.running import run  # loads Dagster
+
+    run(settings, job, start, end)
+    days = closed_days(start, end, datetime.now(UTC))
+    if days is not None:
+        run(settings, "daily", *days)
+
+
+def closed_days(start: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime] | None:
+    """The days that [start, end) touches and that are over, as a half-open span; None where none is."""
+    first, midnight = (each.replace(hour=0, minute=0, second=0, microsecond=0) for each in (start, now))
+    last = min(end, midnight)
+    return (first, last) if first < last else None

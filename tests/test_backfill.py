@@ -257,3 +257,12 @@ class TestHours:
             (HOUR_0, HOUR_0 + 5 * HOUR),
             (far, far + HOUR),
         ]
+
+    def test_only_the_days_that_are_over_are_built(self) -> None:
+        day = HOUR_0.replace(hour=0)
+        noon = day + timedelta(days=1, hours=12)
+
+        assert history.closed_days(HOUR_0, noon, noon) == (day, day + timedelta(days=1))
+        assert history.closed_days(HOUR_0, HOUR_0 + HOUR, noon) == (day, HOUR_0 + HOUR)
+        assert history.closed_days(noon - HOUR, noon, noon) is None
+        assert history.closed_days(HOUR_0, noon, day + timedelta(days=1)) == (day, day + timedelta(days=1))
