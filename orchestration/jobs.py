@@ -12,19 +12,21 @@ import dagster as dg
 
 from orchestration.assets.lake import LAKE_SPECS
 from orchestration.assets.raw import RAW_SPECS
-from orchestration.assets.warehouse import DAILY, staged
+from orchestration.assets.warehouse import staged
 from orchestration.partitions import key_of_day, key_of_hour
-from orchestration.tables import HOURLY_TABLES
+from orchestration.tables import DAILY_TABLES, HOURLY_TABLES
 
 if TYPE_CHECKING:  # Dagster does not export it
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 STAGED = dg.AssetSelection.assets(*staged.keys)
-DAYS = dg.AssetSelection.assets(dg.AssetKey(["marts", DAILY]), dg.AssetKey(["published", DAILY]))
+DAYS = dg.AssetSelection.assets(
+    *(dg.AssetKey([zone, table.name]) for table in DAILY_TABLES for zone in ("marts", "published"))
+)
 EVERY_VENUE = dg.AssetSelection.assets(*(spec.key for spec in (*RAW_SPECS, *LAKE_SPECS)))
 HOURS = dg.AssetSelection.all() - EVERY_VENUE - STAGED - DAYS
 PUBLISHED_HOURS = dg.AssetKey(["published", HOURLY_TABLES[-1].name])
-PUBLISHED_DAYS = dg.AssetKey(["published", DAILY])
+PUBLISHED_DAYS = dg.AssetKey(["published", DAILY_TABLES[-1].name])
 MISSED_HOURS, MISSED_DAYS = 24, 7  # how far back a schedule looks for what it missed while the daemon was down
 
 

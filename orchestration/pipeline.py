@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from ingestion.capture import Captured, Pair, capture_archived, capture_sweep
-from ingestion.estimators.implied_vols import SCHEMA as IMPLIED_VOLS_SCHEMA
-from ingestion.estimators.implied_vols import implied_vols
+from ingestion.estimators import ESTIMATORS, Estimator
 from ingestion.hours import HOUR, hour_of
 from ingestion.ingest import Verdict, ingest
 from ingestion.lake import Lake
@@ -85,19 +84,20 @@ class Pipeline:
             venue = VENUES[name]
             verdicts += ingest(venue, hours, self.raw, self.lake, self.quarantine, venue.lake_datasets)
             for hour in hours:
-                self._estimate(name, hour)
-        self.lake.declare("implied_vols", IMPLIED_VOLS_SCHEMA)
+                for estimator in ESTIMATORS:
+                    self._estimate(estimator, name, hour)
+        for estimator in ESTIMATORS:
+            self.lake.declare(estimator.name, estimator.schema)
         return verdicts
 
-    def _estimate(self, venue: str, hour: datetime) -> None:
+    def _estimate(self, estimator: Estimator, venue: str, hour: datetime) -> None:
         try:
-            quotes = self.lake.read("option_quotes", venue, hour)
-            instruments = self.lake.read("instruments", venue, hour)
+            tables = [self.lake.read(dataset, venue, hour) for dataset in estimator.rests_on]
         except Missing:
             # An estimate does not outlive what it rests on.
-            self.lake.remove("implied_vols", venue, hour)
+            self.lake.remove(estimator.name, venue, hour)
             return
-        self.lake.write("implied_vols", venue, hour, implied_vols(quotes, instruments))
+        self.lake.write(estimator.name, venue, hour, estimator.estimate(*tables))
 
     async def capture_through(
         self, transport: Transport, hours: Sequence[datetime], wanted: Collection[Pair]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.estimators.implied_vols import SCHEMA as IMPLIED_VOLS_SCHEMA
+from ingestion.estimators import ESTIMATORS
 from ingestion.hours import HOUR
 from ingestion.ingest import COVERAGE_SCHEMA
 from ingestion.lake import Lake
@@ -22,7 +22,7 @@ from ingestion.records import DATASETS
 from orchestration.candidates import WAREHOUSE, Candidate, PublishedTable, read_candidate
 from orchestration.duck import connect, identifier, literal
 
-STAGED = (*DATASETS, "implied_vols", "coverage")
+STAGED = (*DATASETS, *(each.name for each in ESTIMATORS), "coverage")
 
 
 class WarehouseBusy(RuntimeError):
@@ -45,7 +45,8 @@ def only_writer(path: Path) -> Iterator[None]:
 
 def stage(path: Path, lake: Lake, hours: Sequence[datetime]) -> dict[str, int]:
     """Put the lake's rows of these hours, and no others, where dbt's sources look; returns rows by dataset."""
-    lake.declare("implied_vols", IMPLIED_VOLS_SCHEMA)
+    for estimator in ESTIMATORS:
+        lake.declare(estimator.name, estimator.schema)
     lake.declare("coverage", COVERAGE_SCHEMA)
     counts: dict[str, int] = {}
     with connect(lake.store) as connection:

@@ -1,1 +1,26 @@
-"""Algorithms that SQL expresses badly, as pure functions from lake tables to lake tables."""
+"""What SQL expresses badly, estimated from the lake's rows of one venue and hour, and kept there as datasets.
+
+Each is a pure function of tables. They run in this order, so that one may rest on another before it.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from ingestion.estimators import implied_vols
+
+
+class Estimator(NamedTuple):
+    """A dataset of estimates: gone where one of those that it rests on is missing."""
+
+    name: str
+    rests_on: tuple[str, ...]  # datasets, the one whose rows it follows first
+    schema: pa.Schema
+    estimate: Callable[..., pa.Table]  # their tables, in this order, to its own
+
+
+ESTIMATORS = (
+    Estimator("implied_vols", ("option_quotes", "instruments"), implied_vols.SCHEMA, implied_vols.implied_vols),
+)
+SOURCE_OF = {each.name: each.rests_on[0] for each in ESTIMATORS}

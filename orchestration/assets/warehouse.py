@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
+from ingestion.estimators import SOURCE_OF
 from ingestion.hours import HOUR
 from ingestion.venues import VENUES
 from orchestration.partitions import hours_of, utc_day, utc_hour
@@ -16,8 +17,8 @@ from orchestration.resources import DBT_PROJECT, BarographResource
 from orchestration.tables import DAILY_TABLES, HOURLY_TABLES
 from orchestration.warehouse import STAGED, certify, only_writer, stage, uncertified, withdraw
 
-DAILY = "mart_pressure_differentials_daily"
-READ_BY_DAYS = [table for table in HOURLY_TABLES if table.name == "mart_pressure_differentials_hourly"]
+DAILY = "tag:daily"
+READ_BY_DAYS = [table for table in HOURLY_TABLES if table.schema == "marts"]
 LATENESS = timedelta(minutes=15)  # after midnight, before a day counts as closed
 
 
@@ -38,7 +39,9 @@ class Translator(DagsterDbtTranslator):
 
 def _feeds(dataset: str) -> list[dg.AssetKey]:
     """The lake assets whose rows stand in a staged dataset; coverage tells of all of them."""
-    told_by = {"implied_vols": "option_quotes"}.get(dataset, dataset)
+    told_by = dataset
+    while told_by in SOURCE_OF:
+        told_by = SOURCE_OF[told_by]
     return [
         dg.AssetKey(["lake", venue.name, own])
         for venue in VENUES.values()

@@ -1,4 +1,4 @@
-{{ config(meta={"partition": "utc_date"}) }}
+{{ config(meta={"partition": "utc_date"}, tags=["daily"]) }}
 
 {#-
     The closed UTC day of each underlying, from its 24 hours. An open day has no row.
