@@ -2,10 +2,12 @@
 
     price = (best_bid - bid_offset) / 10^px_scale        size = bid_size / 10^qty_scale
 
-The quotient of two whole numbers that a double holds exactly is the nearest double of the decimal, so that nothing is
-lost. The prices or sizes of a row of which that cannot be said have no scale and stand as doubles in `bid_px`,
-`ask_px` or `bid_qty`, `ask_qty`, which are null elsewhere.
-The layout is known here and in `decoded_levels` of dbt_project/macros/books.sql, nowhere else.
+Files hold an offset as its step from the level before: where the best has moved, steps repeat from book to book and
+offsets do not.
+The quotient of two whole numbers that a double holds exactly is the nearest double of the decimal, and of no other at
+its scale, so that nothing is lost. The prices or sizes of a row of which that cannot be said have no scale and stand as
+doubles in `bid_px`, `ask_px` or `bid_qty`, `ask_qty`, which are null elsewhere.
+The layout is known here and, as `STAGED`, in `decoded_levels` of dbt_project/macros/books.sql, nowhere else.
 """
 
 from collections.abc import Sequence
@@ -23,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 MAX_SCALE = 22  # the last power of ten that a double holds exactly
-MAX_EXACT = 2**53  # up to here a double holds every whole number
+MAX_EXACT = 2**52 - 1  # up to here no two whole numbers over one power of ten are the same double
 
 _POWERS = np.array([float(10**k) for k in range(MAX_SCALE + 1)])
 _NO_SCALE = MAX_SCALE + 1
@@ -39,12 +41,14 @@ SCHEMA = pa.schema(
         pa.field("px_scale", pa.int8()),
         pa.field("qty_scale", pa.int8()),
         *(pa.field(f"best_{side}", pa.int64()) for side, _ in _SIDES),
-        *(pa.field(f"{side}_offset", _LEVELS) for side, _ in _SIDES),
+        *(pa.field(f"{side}_step", _LEVELS) for side, _ in _SIDES),
         *(pa.field(f"{side}_size", _LEVELS) for side, _ in _SIDES),
         *(pa.field(f"{side}_{what}", FLOATS) for what in ("px", "qty") for side, _ in _SIDES),
     ]
 )
-# Of these, pages hold the bytes apart, first bytes together; a dictionary would be as long as the column.
+# What SQL reads: offsets themselves, because a running sum over a list is quadratic there.
+STAGED = pa.schema([field.with_name(field.name.replace("_step", "_offset")) for field in SCHEMA])
+# Of `SCHEMA`, pages hold the bytes apart, first bytes together; a dictionary would be as long as the column.
 SPLIT = ["best_bid", "best_ask", *(f"{field.name}.list.element" for field in SCHEMA if pa.types.is_list(field.type))]
 
 
@@ -63,7 +67,7 @@ def encoded(books: pa.Table) -> pa.Table:
         best = np.zeros(rows, dtype=np.int64)
         best[lists.lengths > 0] = whole[lists.starts[lists.lengths > 0]]
         columns[f"best_{side}"] = _where(has_px & (lists.lengths > 0), best, pa.int64())
-        columns[f"{side}_offset"] = lists.filled(has_px, sign * (whole - best[lists.rows]))
+        columns[f"{side}_step"] = lists.filled(has_px, sign * lists.steps(whole))
         columns[f"{side}_px"] = lists.filled(~has_px, lists.values)
     for (side, _), lists, whole in zip(_SIDES, (bid_qty, ask_qty), qty, strict=True):
         columns[f"{side}_size"] = lists.filled(has_qty, whole)
@@ -71,8 +75,15 @@ def encoded(books: pa.Table) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
+def staged(stored: pa.Table) -> pa.Table:
+    """Books as they lie in Parquet, each level at its distance from the best, `STAGED`."""
+    columns = [_Lists.of(stored[name]).sums() if name.endswith("_step") else stored[name] for name in SCHEMA.names]
+    return pa.table(columns, schema=STAGED)
+
+
 def decoded(stored: pa.Table) -> pa.Table:
     """Books as they lie in Parquet, in the columns of their record."""
+    stored = staged(stored)
     columns: dict[str, Any] = {field.name: stored[field.name] for field in _HEAD}
     px_scale, qty_scale = (_filled(stored[name]) for name in ("px_scale", "qty_scale"))
     for side, sign in _SIDES:
@@ -98,6 +109,17 @@ class _Lists:
         array: Any = column.combine_chunks()
         lengths = array.value_lengths().fill_null(0)
         return cls(np.asarray(array.flatten()), np.asarray(lengths, dtype=np.int64), np.asarray(array.is_valid()))
+
+    def steps(self, values: Ints) -> Ints:
+        """From each value of a list to the next; a list begins with zero."""
+        found = np.diff(values, prepend=0)
+        found[self.starts[self.lengths > 0]] = 0
+        return found
+
+    def sums(self) -> "pa.Array[Any]":
+        """These lists as running sums; what a sum over all lists overflows by cancels out."""
+        running = np.concatenate([[0], np.cumsum(self.values)])
+        return self.filled(self.is_there, running[1:] - running[self.starts[self.rows]])
 
     def filled(self, has: Bools, values: npt.NDArray[Any]) -> "pa.Array[Any]":
         """Lists of these lengths where a row `has` one, else null."""

@@ -34,10 +34,19 @@ class _Layout:
     split: Sequence[str] = ()
     encode: Callable[[pa.Table], pa.Table] = lambda table: table
     decode: Callable[[pa.Table], pa.Table] = lambda table: table
+    staged_schema: pa.Schema | None = None  # if another than the files'
+    stage: Callable[[pa.Table], pa.Table] = lambda table: table
 
 
 _LAYOUTS = {dataset: _Layout(schema_of(record)) for dataset, record in DATASETS.items()} | {
-    "order_books": _Layout(books_layout.SCHEMA, books_layout.SPLIT, books_layout.encoded, books_layout.decoded)
+    "order_books": _Layout(
+        books_layout.SCHEMA,
+        books_layout.SPLIT,
+        books_layout.encoded,
+        books_layout.decoded,
+        books_layout.STAGED,
+        books_layout.staged,
+    )
 }
 
 
@@ -78,18 +87,19 @@ class Lake:
             table = file.read()
         return _LAYOUTS[dataset].decode(table) if dataset in _LAYOUTS else table
 
-    def stored(self, dataset: str, hours: Sequence[datetime]) -> pa.RecordBatchReader:
-        """These hours' rows of all venues of a record's dataset, as they lie in the files, read when asked for."""
-        schema = _LAYOUTS[dataset].schema
+    def staged(self, dataset: str, hours: Sequence[datetime]) -> pa.RecordBatchReader:
+        """These hours' rows of all venues of a record's dataset, in the columns that SQL reads, read when asked for."""
+        layout = _LAYOUTS[dataset]
 
         def batches() -> Iterator[pa.RecordBatch]:
             for key in self._keys(dataset, hours):
                 with self._opened(key) as file:
-                    if not file.schema_arrow.equals(schema):
+                    if not file.schema_arrow.equals(layout.schema):
                         raise StorageError(f"{self.store.uri(key)}: of an earlier layout (ingest its hour again)")
-                    yield from file.iter_batches()
+                    for batch in file.iter_batches():
+                        yield from layout.stage(pa.Table.from_batches([batch])).to_batches()
 
-        return pa.RecordBatchReader.from_batches(schema, batches())
+        return pa.RecordBatchReader.from_batches(layout.staged_schema or layout.schema, batches())
 
     def remove(self, dataset: str, venue: str, hour: datetime) -> None:
         """Delete the hour's file; one that is already gone is no error."""

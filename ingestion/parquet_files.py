@@ -24,6 +24,9 @@ def write(tables: Iterable[pa.Table], schema: pa.Schema, sink: BinaryIO, split: 
         use_dictionary=[path for path, encoding in encodings.items() if encoding == "DICTIONARY"],  # type: ignore[arg-type]
         column_encoding={path: encoding for path, encoding in encodings.items() if encoding not in _CHOSEN_BY_WRITER}
         | dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
+        # A small file is half footer: nobody looks for a list by its largest element, and Parquet's types say all.
+        write_statistics=[path for path, _ in _encodings(schema) if not path.endswith(".list.element")],
+        store_schema=False,
     )
     with writer:
         for group in _groups(tables, schema):

@@ -57,7 +57,7 @@ def stage(path: Path, lake: Lake, hours: Sequence[datetime]) -> dict[str, int]:
             rows = f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
             if dataset == "order_books":
                 # DuckDB splits the bytes of floats only, Arrow those of integers too.
-                connection.register("books", lake.stored(dataset, hours))
+                connection.register("books", lake.staged(dataset, hours))
                 rows = "books"
             connection.execute(
                 f"create or replace table {WAREHOUSE}.lake.{identifier(dataset)} as select * from {rows}"

@@ -220,10 +220,12 @@ class TestTheLake:
         group = pq.ParquetFile(store.open_read(key)).metadata.row_group(0)
         columns = {c.path_in_schema: c for c in (group.column(n) for n in range(group.num_columns))}
 
-        for path in ("bid_offset.list.element", "ask_size.list.element", "bid_px.list.element", "best_bid"):
+        for path in ("bid_step.list.element", "ask_size.list.element", "bid_px.list.element", "best_bid"):
             assert "BYTE_STREAM_SPLIT" in columns[path].encodings
             assert not columns[path].has_dictionary_page
         assert columns["symbol"].has_dictionary_page
+        assert columns["captured_ts"].is_stats_set
+        assert not columns["ask_size.list.element"].is_stats_set
         assert {column.compression for column in columns.values()} == {"ZSTD"}
 
     def test_lists_exactly_the_files_of_the_hours_asked_for(self, store: Store) -> None:
@@ -268,14 +270,14 @@ class TestTheLake:
             found = duckdb.connect().execute("select * from read_parquet($1)", [lake.files(dataset, [HOUR])])
             assert found.to_arrow_table().cast(table.schema).equals(table)
 
-    def test_books_are_read_as_they_lie_of_exactly_the_hours_asked_for(self, store: Store) -> None:
+    def test_sql_gets_the_offsets_of_books_of_exactly_the_hours_asked_for(self, store: Store) -> None:
         lake = Lake(store)
         for hour in (HOUR, HOUR + timedelta(hours=1)):
             lake.write("order_books", "okx", hour, to_table(OrderBook, hour, [book(2.5, 1.25)]))
-        [row] = lake.stored("order_books", [HOUR]).read_all().to_pylist()
+        [row] = lake.staged("order_books", [HOUR]).read_all().to_pylist()
 
         assert (row["px_scale"], row["best_bid"], row["bid_offset"], row["bid_px"]) == (2, 250, [0, 125], None)
-        assert lake.stored("order_books", [HOUR - timedelta(hours=1)]).read_all().num_rows == 0
+        assert lake.staged("order_books", [HOUR - timedelta(hours=1)]).read_all().num_rows == 0
 
     def test_a_file_of_an_earlier_layout_is_refused_not_read_as_nulls(self, store: Store) -> None:
         lake = Lake(store)
@@ -283,7 +285,7 @@ class TestTheLake:
         store.put(key, to_parquet(to_table(OrderBook, HOUR, [book(2.5, 1.25)])))
 
         with pytest.raises(StorageError, match=r"hour=13.parquet: of an earlier layout \(ingest its hour again\)"):
-            lake.stored("order_books", [HOUR]).read_all()
+            lake.staged("order_books", [HOUR]).read_all()
 
     def test_a_dataset_of_no_record_has_columns_once_declared(self, store: Store) -> None:
         table = pa.table({"venue": ["okx"], "rows_count": pa.array([3], pa.int64())})
