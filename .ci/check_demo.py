@@ -15,9 +15,12 @@ PICTURES = WAREHOUSE.parent / "demo"
 PNG = b"\x89PNG\r\n\x1a\n"
 # A blank chart with axes is smaller.
 PICTURE_BYTES = 10_000
+# Sweeps look four times an hour, so that their last minutes are not seen.
+WHOLE = 0.9
 HOURS = """
     select underlying, strftime(utc_hour at time zone 'UTC', '%Y-%m-%d') as day, count(*) as rows_count,
-        count(distinct utc_hour) as hours_count, count(pressure_z) as scored_count
+        count(distinct utc_hour) as hours_count, count(pressure_z) as scored_count,
+        min(coverage_frac) as least_coverage_frac
     from mart_pressure_differentials_hourly group by all order by all
 """
 DAYS = """
@@ -37,13 +40,15 @@ def ask(query: str) -> list[dict[str, Any]]:
 
 
 def table_faults(hours: list[dict[str, Any]], days: list[dict[str, Any]]) -> list[str]:
-    """Every day of both underlyings has its 24 hours and its daily row; the last day has a score."""
+    """Every day of both underlyings has its 24 hours, whole, and its daily row; the last day has a score."""
     hourly = {(row["underlying"], row["day"]): row for row in hours}
     daily = {(row["underlying"], row["day"]): row for row in days}
     faults = [f"no rows of {name}" for name in sorted({"BTC", "ETH"} - {name for name, _ in hourly})]
     for row in hourly.values():
         if not row["rows_count"] == row["hours_count"] == 24:
             faults.append(f"hourly mart: {row} (expected 24 rows, one an hour)")
+        if row["least_coverage_frac"] < WHOLE:
+            faults.append(f"hourly mart: {row} (expected a coverage of {WHOLE} or more, all venues answer)")
     if len(days) != len(daily) or daily.keys() != hourly.keys():
         faults.append(f"daily mart: {sorted(daily)} in {len(days)} rows (expected {sorted(hourly)})")
     last = max((day for _, day in hourly), default="")

@@ -22,7 +22,7 @@ from orchestration.candidates import Unpublishable
 from orchestration.outcomes import RunFailed
 from orchestration.publish import PublishError
 from orchestration.published import NothingPublished, QueryRefused
-from orchestration.settings import BadSetting, Settings, known_venues
+from orchestration.settings import SIMULATED, BadSetting, Settings, known_venues
 from orchestration.warehouse import WarehouseBusy
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def demo(
     """Simulate two days on the built-in exchange, through every gate, to tables and pictures. No network."""
     from orchestration.demo import simulate
 
-    settings = replace(_settings(lake_uri, warehouse_path), source="sandbox", base_url=None)
+    settings = replace(_settings(lake_uri, warehouse_path), source="sandbox", base_url=None, venues=SIMULATED)
     end = hour_of(parse_instant(day)).replace(hour=0) + timedelta(days=1)
     with _working("starting") as say:
         summary = simulate(settings, end - timedelta(days=2), end, say)
