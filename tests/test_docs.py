@@ -19,7 +19,7 @@ from orchestration.tables import DAILY_TABLES, HOURLY_TABLES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-METRICS = ROOT / "docs" / "metrics.md"
+METRICS = [ROOT / "docs" / "metrics.md", *sorted((ROOT / "docs" / "metrics").glob("*.md"))]
 OPERATING = ROOT / "docs" / "operating.md"
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "docker" / "README.md"]
@@ -31,7 +31,7 @@ CODE = [
 ]
 PUBLISHED = {table.name for table in (*HOURLY_TABLES, *DAILY_TABLES)}
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-# Words of docs/metrics.md in code quotes that name no column: parameters, tables of publishing, seeds, terms.
+# Words of the pages of metrics in code quotes that name no column: parameters, tables of publishing, seeds, terms.
 OTHER_WORDS = {"realized_vol_venue", "realized_vol_quote_asset", "reference_venues", "pressure_weights"}
 VALUES = {"contracts", "base", "usd", "listed", "documented", "index", "spot", "mid", "mark", "ok", "gap", "held"}
 
@@ -80,10 +80,11 @@ class TestLinks:
         assert broken == []
 
     def test_models_name_a_section_of_the_metrics(self) -> None:
-        named = {name for path in CODE for name in re.findall(r"docs/metrics\.md#([\w-]+)", path.read_text())}
+        pattern = r"(docs/metrics(?:/\w+)?\.md)#([\w-]+)"
+        named = {name for path in CODE for name in re.findall(pattern, path.read_text())}
 
         assert named
-        assert named <= anchors(METRICS)
+        assert named <= {(str(page.relative_to(ROOT)), name) for page in METRICS for name in anchors(page)}
 
     def test_every_page_can_be_reached_from_the_readme(self) -> None:
         linked = set(re.findall(r"\]\(([^)#\s]+)\)", README.read_text()))
@@ -94,14 +95,18 @@ class TestLinks:
 
 
 class TestMetrics:
-    def test_every_published_table_has_its_section_and_its_line_in_the_readme(self) -> None:
-        assert quoted(METRICS.read_text()) >= PUBLISHED
-        assert quoted(README.read_text()) >= PUBLISHED
+    def test_the_readme_names_every_mart(self) -> None:
+        marts = {table.name for table in (*HOURLY_TABLES, *DAILY_TABLES) if table.schema == "marts"}
+
+        assert quoted(README.read_text()) >= marts
+
+    def test_the_first_page_names_every_published_table(self) -> None:
+        assert quoted(METRICS[0].read_text()) >= PUBLISHED
 
     def test_each_section_tells_every_column_of_its_table(self) -> None:
         """A table belongs to the section whose text begins with its name."""
         told = {}
-        for text in sections(METRICS).values():
+        for text in (text for page in METRICS for text in sections(page).values()):
             opening = text.strip().splitlines()[0]
             for table in quoted(opening) & PUBLISHED:
                 told[table] = quoted(text)
@@ -114,14 +119,15 @@ class TestMetrics:
         """A word in code quotes with an underscore is a column, a table, a venue, or one of the few listed here."""
         columns = {column for names in described().values() for column in names}
         known = columns | PUBLISHED | set(VENUES) | set(DATASETS) | OTHER_WORDS | VALUES
-        words = {word for word in quoted(METRICS.read_text()) if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", word)}
+        spoken = {word for page in METRICS for word in quoted(page.read_text())}
+        words = {word for word in spoken if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", word)}
 
         assert words - known - {"known_at", "published_partitions"} == set()
 
     def test_the_weights_are_those_of_the_seed(self) -> None:
         lines = (ROOT / "dbt_project" / "seeds" / "pressure_weights.csv").read_text().splitlines()[1:]
         weights = {family: float(weight) for _, family, _, weight, *_ in (line.split(",") for line in lines)}
-        told = re.search(r"Weights of version 1: (.+)\.\n", METRICS.read_text())
+        told = re.search(r"Weights of version 1: (.+)\.\n", METRICS[0].read_text())
 
         assert told
         assert dict(re.findall(r"(\w+) ([\d.]+)", told[1])) == {f: f"{w:g}" for f, w in weights.items()}
