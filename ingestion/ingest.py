@@ -21,6 +21,7 @@ from ingestion.quarantine import Quarantine, Quarantined, Refusals
 from ingestion.raw import RawZone
 from ingestion.records import DATASETS
 from ingestion.runs import Memory
+from ingestion.streams import EVERY_SECOND, Sampling
 from ingestion.venues.base import Venue
 
 Status = Literal["ok", "gap", "held"]
@@ -100,11 +101,13 @@ def ingest(
     lake: Lake,
     quarantine: Quarantine,
     wanted: Collection[str],
+    sampling: Sampling = EVERY_SECOND,
 ) -> list[Verdict]:
     """Bring these hours of one venue from raw into the lake and say what became of each dataset.
 
     `wanted` names the datasets that are expected and have a verdict even where nothing came. Hours are
     judged together, so a long range costs little more than an hour. Coverage is written last of an hour.
+    Nothing says that an hour is done: each is read anew, so that another `sampling` replaces what an earlier one gave.
     """
     # Arrow's own allocator keeps what it once had: a fifth more at the peak.
     pa.set_memory_pool(pa.system_memory_pool())
@@ -112,7 +115,9 @@ def ingest(
     verdicts: list[Verdict] = []
     with TemporaryDirectory(prefix="barograph-") as folder:
         memory = Memory(Path(folder))
-        measured = (_measure(venue, hour, raw, lake, quarantine, wanted, memory) for hour in sorted(set(hours)))
+        measured = (
+            _measure(venue, hour, raw, lake, quarantine, wanted, memory, sampling) for hour in sorted(set(hours))
+        )
         for batch in _batches(measured):
             broken = _judge(batch)
             for hour in batch:
@@ -136,8 +141,10 @@ def _measure(
     quarantine: Quarantine,
     wanted: Collection[str],
     memory: Memory,
+    sampling: Sampling,
 ) -> _Hour:
-    normalised = normalise(venue, hour, ((key, raw.read(key)) for key in raw.objects(venue.name, hour)), memory)
+    objects = ((key, raw.read(key)) for key in raw.objects(venue.name, hour))
+    normalised = normalise(venue, hour, objects, memory, sampling=sampling)
     found: dict[str, tuple[Measure, Path]] = {}
     for dataset, tables in normalised.settled():
         found[dataset] = _prepare(venue.name, dataset, hour, tables, lake, memory)

@@ -23,6 +23,7 @@ from ingestion.quarantine import Quarantined, Refusals
 from ingestion.reading import PARSER_SLIPS, Objects, Said, read
 from ingestion.records import DATASET_OF, DATASETS, Instrument, Kind, Record
 from ingestion.runs import Memory, Runs
+from ingestion.streams import EVERY_SECOND, Sampling
 from ingestion.venues.base import Venue
 
 # What their rows name is no instrument, or is one already.
@@ -35,13 +36,21 @@ Sightings = dict[tuple[Kind, str], int]  # by instrument: microseconds
 
 
 def normalise(
-    venue: Venue, hour: datetime, objects: Objects, memory: Memory, portion_bytes: int = PORTION_BYTES
+    venue: Venue,
+    hour: datetime,
+    objects: Objects,
+    memory: Memory,
+    portion_bytes: int = PORTION_BYTES,
+    sampling: Sampling = EVERY_SECOND,
 ) -> "NormalisedHour":
-    """Read and gate the hour's raw objects; neither their order nor the portions matter."""
+    """Read and gate the hour's raw objects; neither their order nor the portions matter.
+
+    The rows are a function of the objects and of `sampling`, by which books come out of streams.
+    """
     normalised = NormalisedHour(venue, hour, memory)
     with _collector_paused():
         waiting_bytes = 0
-        for said in read(venue, hour, objects):
+        for said in read(venue, hour, objects, sampling):
             normalised.take(said)
             waiting_bytes += said.bytes_count
             if waiting_bytes >= portion_bytes:

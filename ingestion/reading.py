@@ -16,6 +16,7 @@ from ingestion.bulk import Bulk, read_all
 from ingestion.envelopes import Envelope, Unreadable
 from ingestion.quarantine import Quarantined
 from ingestion.records import OrderBook, Record
+from ingestion.streams import EVERY_SECOND, Sampling, read_stream
 from ingestion.venues.base import Parse, Refused, Reject, Reply, Venue
 from ingestion.venues.binance_bulk import BULK
 
@@ -47,7 +48,7 @@ class Said:
     table: tuple[type[Record], pa.Table] | None = None  # rows of one record that were read as columns
 
 
-def read(venue: Venue, hour: datetime, objects: Objects) -> Iterator[Said]:
+def read(venue: Venue, hour: datetime, objects: Objects, sampling: Sampling = EVERY_SECOND) -> Iterator[Said]:
     """Read the raw objects of one hour, reply by reply; those of a stream are one sequence in the order of keys."""
     streamed = []
     for key, envelopes in objects:
@@ -56,7 +57,7 @@ def read(venue: Venue, hour: datetime, objects: Objects) -> Iterator[Said]:
         else:
             yield from _Reader(venue, hour, key).read(envelopes)
     if streamed:
-        yield from _read_stream(venue, hour, sorted(streamed, key=lambda pair: pair[0]))
+        yield from _read_stream(venue, hour, sorted(streamed, key=lambda pair: pair[0]), sampling)
 
 
 def dataset_in(key: str) -> str:
@@ -182,9 +183,9 @@ def _reply(envelope: Envelope, asked: str) -> Reply:
         raise Refused("envelope", f"{asked}: {error}") from error
 
 
-def _read_stream(venue: Venue, hour: datetime, objects: Sequence[tuple[str, Iterable[Envelope]]]) -> Iterator[Said]:
-    from ingestion.streams.read import read_stream
-
+def _read_stream(
+    venue: Venue, hour: datetime, objects: Sequence[tuple[str, Iterable[Envelope]]], sampling: Sampling
+) -> Iterator[Said]:
     key = objects[0][0]
     damaged: list[Quarantined] = []
 
@@ -199,7 +200,7 @@ def _read_stream(venue: Venue, hour: datetime, objects: Sequence[tuple[str, Iter
 
     begun, portion = key, list[Record | Reject]()
     try:
-        for item in read_stream(venue, hour, sequence()):
+        for item in read_stream(venue, hour, sequence(), sampling):
             if portion and (key != begun or len(portion) == _STREAM_ITEMS):
                 yield _said(begun, STREAM, portion, _bytes_of(portion))
                 portion = []

@@ -15,6 +15,7 @@ from ingestion.quarantine import Quarantine
 from ingestion.raw import RawZone
 from ingestion.records import Instrument
 from ingestion.storage import Missing, StorageError, Store
+from ingestion.streams import Sampling
 from ingestion.transports import LiveTransport, Transport, UnifiedTransport, VirtualClock, sandbox_transport
 from ingestion.venues import VENUES
 from ingestion.venues.base import Plan, Refused, Reply
@@ -80,9 +81,10 @@ class Pipeline:
     def ingest(self, hours: Sequence[datetime], venues: Sequence[str]) -> list[Verdict]:
         """Raw to lake through gate 1, then the estimates that rest on it."""
         verdicts: list[Verdict] = []
+        sampling = Sampling(self.settings.book_every_s, self.settings.book_levels)
         for name in venues:
             venue = VENUES[name]
-            verdicts += ingest(venue, hours, self.raw, self.lake, self.quarantine, venue.lake_datasets)
+            verdicts += ingest(venue, hours, self.raw, self.lake, self.quarantine, venue.lake_datasets, sampling)
             for hour in hours:
                 for estimator in ESTIMATORS:
                     self._estimate(estimator, name, hour)

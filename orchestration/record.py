@@ -38,7 +38,15 @@ async def _record(pipeline: Pipeline, flush_s: float) -> list[Recorded]:
         loop.add_signal_handler(number, stop.set)
     transport = pipeline.transport(pipeline.now())
     venues = [VENUES[name] for name in settings.venues]
-    recorder = Recorder(venues, pipeline.raw, transport, SystemClock(), server=settings.base_url, max_age_s=flush_s)
+    recorder = Recorder(
+        venues,
+        pipeline.raw,
+        transport,
+        SystemClock(),
+        server=settings.base_url,
+        levels=settings.book_levels,
+        max_age_s=flush_s,
+    )
     hour = hour_of(datetime.now(UTC))
     await _until(stop, _sweep(pipeline, transport, [pair for pair in pipeline.pairs if pair[1] == "instruments"]))
     plan = Plan(settings.underlyings, hour, hour + HOUR, pipeline.listed(hour))

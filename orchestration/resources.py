@@ -30,6 +30,8 @@ class BarographResource(dg.ConfigurableResource[Pipeline]):
     venues: list[str]
     underlyings: list[str]
     sweep_minutes: int
+    book_every_s: float
+    book_levels: int
     capture_deadline_s: float
     sandbox_seed: int
     sandbox_faults: list[str]
@@ -45,6 +47,8 @@ class BarographResource(dg.ConfigurableResource[Pipeline]):
             venues=list(settings.venues),
             underlyings=list(settings.underlyings),
             sweep_minutes=settings.sweep_minutes,
+            book_every_s=settings.book_every_s,
+            book_levels=settings.book_levels,
             capture_deadline_s=settings.capture_deadline_s,
             sandbox_seed=settings.sandbox_seed,
             sandbox_faults=list(settings.sandbox_faults),
@@ -61,6 +65,8 @@ class BarographResource(dg.ConfigurableResource[Pipeline]):
                 venues=tuple(self.venues),
                 underlyings=tuple(self.underlyings),
                 sweep_minutes=self.sweep_minutes,
+                book_every_s=self.book_every_s,
+                book_levels=self.book_levels,
                 capture_deadline_s=self.capture_deadline_s,
                 sandbox_seed=self.sandbox_seed,
                 sandbox_faults=tuple(self.sandbox_faults),

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Literal, cast
 
@@ -12,6 +14,8 @@ Source = Literal["live", "sandbox"]
 
 SOURCES = ("live", "sandbox")
 SIMULATED = ("binance_spot", "binance_usdm", "binance_coinm", "deribit", "okx", "bybit")  # by the sandbox
+HOUR_MS = 3_600_000
+MAX_BOOK_LEVELS = 500  # half of the largest snapshot: the price may move before it is asked for again
 
 
 class BadSetting(ValueError):
@@ -30,6 +34,8 @@ class Settings:
     venues: tuple[str, ...] = ()  # none named: all that this source can answer
     underlyings: tuple[str, ...] = ("BTC", "ETH")
     sweep_minutes: int = 5
+    book_every_s: float = 1.0  # between two samples of a streamed book
+    book_levels: int = 50  # a side
     capture_deadline_s: float = 120.0
     sandbox_seed: int = 7
     sandbox_faults: tuple[str, ...] = ()
@@ -52,6 +58,8 @@ class Settings:
             venues=known_venues(_listed(env.get("BAROGRAPH_VENUES"))),
             underlyings=tuple(a.upper() for a in _listed(env.get("BAROGRAPH_UNDERLYINGS"))) or default.underlyings,
             sweep_minutes=_minutes(env.get("BAROGRAPH_SWEEP_MINUTES") or str(default.sweep_minutes)),
+            book_every_s=_book_every_s(env.get("BAROGRAPH_BOOK_EVERY_S") or str(default.book_every_s)),
+            book_levels=_book_levels(env.get("BAROGRAPH_BOOK_LEVELS") or str(default.book_levels)),
             sandbox_seed=_whole("BAROGRAPH_SANDBOX_SEED", env.get("BAROGRAPH_SANDBOX_SEED") or "7"),
             sandbox_faults=_listed(env.get("BAROGRAPH_SANDBOX_FAULTS")),
         )
@@ -87,6 +95,22 @@ def _minutes(text: str) -> int:
     if minutes < 1 or 60 % minutes:
         raise BadSetting(f"BAROGRAPH_SWEEP_MINUTES {minutes}: expected a divisor of 60")
     return minutes
+
+
+def _book_every_s(text: str) -> float:
+    """Whole milliseconds of which an hour has a whole number; venues send ten diffs a second at most."""
+    with suppress(InvalidOperation):  # no number, or none to compare with
+        every_ms = Decimal(text) * 1000
+        if 100 <= every_ms <= HOUR_MS and not every_ms % 1 and not HOUR_MS % every_ms:
+            return float(every_ms / 1000)
+    raise BadSetting(f"BAROGRAPH_BOOK_EVERY_S {text!r}: expected seconds from 0.1 that divide 3600")
+
+
+def _book_levels(text: str) -> int:
+    levels = _whole("BAROGRAPH_BOOK_LEVELS", text)
+    if not 1 <= levels <= MAX_BOOK_LEVELS:
+        raise BadSetting(f"BAROGRAPH_BOOK_LEVELS {levels}: expected 1 to {MAX_BOOK_LEVELS}")
+    return levels
 
 
 def _whole(name: str, text: str) -> int:

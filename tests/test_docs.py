@@ -153,6 +153,8 @@ class TestOperating:
         assert rows["BAROGRAPH_SOURCE"].strip("`") == default.source
         assert rows["BAROGRAPH_UNDERLYINGS"].strip("`") == ",".join(default.underlyings)
         assert rows["BAROGRAPH_SWEEP_MINUTES"] == str(default.sweep_minutes)
+        assert float(rows["BAROGRAPH_BOOK_EVERY_S"]) == default.book_every_s
+        assert rows["BAROGRAPH_BOOK_LEVELS"] == str(default.book_levels)
         assert rows["BAROGRAPH_SANDBOX_SEED"] == str(default.sandbox_seed)
         assert str(default.warehouse_path).endswith(rows["BAROGRAPH_WAREHOUSE_PATH"].strip("`"))
 

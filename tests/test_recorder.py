@@ -19,7 +19,7 @@ from ingestion.recorder.recorder import Recorded
 from ingestion.recorder.spool import Spool
 from ingestion.records import OrderBook, StreamHole
 from ingestion.storage import StorageError, Store
-from ingestion.streams import read_stream
+from ingestion.streams import Sampling, read_stream
 from ingestion.transports.base import Clock, SystemClock, VirtualClock
 from ingestion.venues import VENUES
 from ingestion.venues.base import Request, Venue
@@ -115,7 +115,7 @@ class TestRealStreams:
         raw, venue = raw_zone(tmp_path), VENUES[venue_name]
         lines = list(envelopes(recordings, venue_name, symbol))
         asyncio.run(self.served(raw, venue, symbol, lines))
-        rows = list(read_stream(venue, HOUR, kept(raw, venue_name), every_s=5.0, levels=1_000))
+        rows = list(read_stream(venue, HOUR, kept(raw, venue_name), Sampling(5.0, levels=1_000)))
         books = {r.captured_ts: r for r in rows if isinstance(r, OrderBook) and r.symbol == symbol}
         replies = told_by_rest(recordings)[venue_name, symbol, "depth"]
 
@@ -238,7 +238,7 @@ class TestFaults:
         asyncio.run(run())
         found = kept(raw, "toy")
         heard = [at_of(envelope) for envelope in found if envelope.method == "WS"]
-        rows = list(read_stream(toy(), hour_of(heard[0]), found, every_s=0.001))
+        rows = list(read_stream(toy(), hour_of(heard[0]), found, Sampling(0.001)))
         books = [row for row in rows if isinstance(row, OrderBook)]
         holes = [r for r in rows if isinstance(r, StreamHole) and heard[0] < r.captured_ts < heard[-1]]
 

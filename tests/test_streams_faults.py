@@ -14,7 +14,7 @@ import pytest
 
 from ingestion.envelopes import Envelope
 from ingestion.records import OrderBook, Record, StreamHole
-from ingestion.streams import read_stream
+from ingestion.streams import Sampling, read_stream
 from ingestion.venues import VENUES
 from ingestion.venues.base import Reject
 from tests.streamed_market import HOUR, WIRES, Message, Side, Wire, clock, envelope, floats
@@ -142,7 +142,7 @@ def sides(book: OrderBook) -> tuple[Side, Side]:
 
 
 def read(tape: Tape, **more: Any) -> list[Record | Reject]:
-    return list(read_stream(VENUES[tape.wire.venue], HOUR, tape.envelopes, levels=LEVELS, **more))
+    return list(read_stream(VENUES[tape.wire.venue], HOUR, tape.envelopes, Sampling(levels=LEVELS), **more))
 
 
 def assert_sound(tape: Tape, rows: list[Record | Reject]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ingestion.envelopes import Envelope, Unreadable, seal
 from ingestion.records import OptionQuote, OrderBook, PerpTicker, Record, StreamHole, Trade
-from ingestion.streams import read_stream
+from ingestion.streams import Sampling, read_stream
 from ingestion.venues import VENUES
 from ingestion.venues.base import Reject
 from tests.streamed_market import HOUR
@@ -82,7 +82,7 @@ def test_how_often_and_how_deep_can_be_chosen() -> None:
     levels = [[{"px": str(99 - n), "sz": "1", "n": 1} for n in range(4)], [{"px": "101", "sz": "1", "n": 1}]]
     data = {"coin": "BTC", "time": int(HOUR.timestamp() * 1_000), "levels": levels}
     first = line("hyperliquid", "/ws/feed", 0, {"channel": "l2Book", "data": data})
-    rows = read("hyperliquid", [first, book(1.1)], every_s=0.25, levels=2)
+    rows = read("hyperliquid", [first, book(1.1)], sampling=Sampling(every_s=0.25, levels=2))
 
     assert seconds_sampled(rows) == [0.25, 0.5, 0.75, 1.0]
     assert {row.bid_px for row in rows if isinstance(row, OrderBook)} == {(99.0, 98.0)}

@@ -15,7 +15,7 @@ import zstandard
 
 from ingestion.envelopes import Envelope, seal
 from ingestion.records import OrderBook, Record, SpotTicker, StreamHole, Trade
-from ingestion.streams import read_stream
+from ingestion.streams import Sampling, read_stream
 from ingestion.venues import VENUES
 from ingestion.venues.base import Reject
 
@@ -76,7 +76,7 @@ def told_by_rest(folder: Path) -> dict[tuple[str, str, str], dict[datetime, Any]
 
 @cache
 def rebuilt(folder: Path, venue: str, symbol: str) -> list[Record | Reject]:
-    return list(read_stream(VENUES[venue], HOUR, envelopes(folder, venue, symbol), every_s=5.0, levels=1_000))
+    return list(read_stream(VENUES[venue], HOUR, envelopes(folder, venue, symbol), Sampling(5.0, levels=1_000)))
 
 
 @pytest.mark.parametrize(("venue", "symbol", "count"), RECORDED)
@@ -168,7 +168,7 @@ def test_a_real_stream_through_a_bad_line_shows_no_book_that_was_not_there(
     for at, body in truth.items():
         if draw.random() < 0.5:
             line.append(_snapshot(venue, symbol, at, body))
-    rows = list(read_stream(VENUES[venue], HOUR, sorted(line, key=lambda each: each.at or HOUR), every_s=5.0))
+    rows = list(read_stream(VENUES[venue], HOUR, sorted(line, key=lambda each: each.at or HOUR), Sampling(5.0)))
 
     books = {row.captured_ts: row for row in rows if isinstance(row, OrderBook)}
     holes = [row for row in rows if isinstance(row, StreamHole)]

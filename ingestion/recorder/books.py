@@ -12,14 +12,15 @@ from ingestion.streams.books import Book
 from ingestion.venues.base import Reply
 from ingestion.venues.streams import BookDiff, BookSnapshot, Control, Said, Stream
 
-MIN_REACH = 100  # levels a side; twice what is sampled
+SPARE_LEVELS = 50  # beyond those sampled: the price moves on while a snapshot is asked for
 
 
 class FollowedBooks:
-    """The books of one connection, as a reader of this hour will have them."""
+    """The books of one connection, as a reader of this hour will have them; `levels` a side are to be known."""
 
-    def __init__(self, stream: Stream, symbols: Iterable[str]) -> None:
+    def __init__(self, stream: Stream, symbols: Iterable[str], levels: int) -> None:
         self._stream = stream
+        self._min_reach = levels + SPARE_LEVELS
         self._symbols = tuple(symbols)
         self._books: dict[str, Book] = {}
         self._hour: datetime | None = None
@@ -58,7 +59,7 @@ class FollowedBooks:
 
     def _is_spent(self, book: Book) -> bool:
         """Whether the price has moved so far that few levels are left of those its snapshot told."""
-        return self._stream.snapshot is not None and book.reach < min(MIN_REACH, len(book.bids), len(book.asks))
+        return self._stream.snapshot is not None and book.reach < min(self._min_reach, len(book.bids), len(book.asks))
 
     def _follow(self, said: Iterable[Said]) -> list[Control]:
         controls = []

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketE
 from ingestion.envelopes import Envelope, seal
 from ingestion.recorder.books import FollowedBooks
 from ingestion.recorder.spool import Spool
+from ingestion.streams import EVERY_SECOND
 from ingestion.transports.base import CaptureFailed
 from ingestion.venues.base import Refused, Reply, Request, Venue
 from ingestion.venues.streams import (
@@ -53,13 +54,14 @@ class Listener:
         *,
         server: str | None = None,
         ask_again_after_s: float = ASK_AGAIN_AFTER_S,
+        levels: int = EVERY_SECOND.levels,
     ) -> None:
         self._venue, self._stream, self._subscription = venue, stream, subscription
         self._spool, self._ask, self._connecting = spool, ask, connecting
         self._url = stream.url if server is None else _at(server, stream.url)
         self._query = f"connection={number}"
         self._ask_again_after_s = ask_again_after_s
-        self._books = FollowedBooks(stream, stream.books(subscription.channels))
+        self._books = FollowedBooks(stream, stream.books(subscription.channels), levels)
         self._is_missing = asyncio.Event()  # some book is, that was not just asked for
         self._dropped = 0
         self._dropped_since: datetime | None = None

@@ -11,6 +11,7 @@ from ingestion.envelopes import Envelope
 from ingestion.raw import RawZone
 from ingestion.recorder.listener import ASK_AGAIN_AFTER_S, Listener
 from ingestion.recorder.spool import Spool
+from ingestion.streams import EVERY_SECOND
 from ingestion.transports.base import Clock, Transport
 from ingestion.venues.base import Plan, Request, Venue
 
@@ -31,6 +32,7 @@ class Recorder:
     """Records the streams of venues as a plan has them.
 
     `transport` fetches snapshots within the venues' budgets; `server` puts one address in every venue's place.
+    `levels` a side of every book are kept known, so that so many can be sampled.
     Memory is bounded: each venue's buffer, and what a connection may hold back.
     """
 
@@ -43,13 +45,14 @@ class Recorder:
         *,
         server: str | None = None,
         ask_again_after_s: float = ASK_AGAIN_AFTER_S,
+        levels: int = EVERY_SECOND.levels,
         max_age_s: float = 30.0,
         max_object_bytes: int = 8 * 1024 * 1024,
         max_waiting_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self._venues = [venue for venue in venues if venue.streams]
         self._transport, self._server = transport, server
-        self._ask_again_after_s = ask_again_after_s
+        self._ask_again_after_s, self._levels = ask_again_after_s, levels
         self.spools = {
             venue.name: Spool(
                 raw,
@@ -104,6 +107,7 @@ class Recorder:
                 connecting,
                 server=self._server,
                 ask_again_after_s=self._ask_again_after_s,
+                levels=self._levels,
             )
             for stream in venue.streams
             for connecting in [AsyncLimiter(stream.connections_per_minute, 60)]

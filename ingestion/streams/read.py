@@ -1,7 +1,7 @@
 """One hour of a venue's streams, from raw envelopes to canonical rows: a pure function of what the recorder wrote."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
@@ -10,7 +10,7 @@ import msgspec
 from ingestion.envelopes import Envelope, Unreadable
 from ingestion.records import DATASET_OF, HoleReason, Kind, Record, StreamHole, Trade
 from ingestion.streams.connections import BookKey, Connection
-from ingestion.streams.sampling import HOUR, Latest, SampledBook
+from ingestion.streams.sampling import EVERY_SECOND, HOUR, Latest, SampledBook, Sampling
 from ingestion.venues.base import Refused, Reject, Reply, Venue
 from ingestion.venues.streams import (
     NOTE_METHOD,
@@ -42,17 +42,17 @@ def read_stream(
     venue: Venue,
     hour: datetime,
     envelopes: Iterable[Envelope | Unreadable],
-    every_s: float = 1.0,
-    levels: int = 50,
+    sampling: Sampling = EVERY_SECOND,
+    quotes_every_s: float = 1.0,
     options_every_s: float = 60.0,
 ) -> Iterator[Record | Reject]:
     """Everything that the raw objects of dataset `stream` say about one hour, all of them, in the order of their keys.
 
-    Books at every instant that is a multiple of `every_s` into the hour, `levels` a side, except in a hole; the last
-    quote of every `every_s`, of options of every `options_every_s`; trades and liquidations as they came; the holes.
+    Books at every instant that is a multiple of `sampling.every_s` into the hour, except in a hole; the last quote of
+    every `quotes_every_s`, of options of every `options_every_s`; trades and liquidations as they came; the holes.
     An object that is damaged half-way stands in `envelopes` as its `Unreadable`: whatever came after it is missing.
     """
-    reader = _Hour(venue, hour, timedelta(seconds=every_s), levels, Latest(every_s, options_every_s))
+    reader = _Hour(venue, hour, sampling, Latest(quotes_every_s, options_every_s))
     for envelope in envelopes:
         if isinstance(envelope, Unreadable):
             reader.lose_all("gap")
@@ -66,9 +66,8 @@ def read_stream(
 
 
 class _Hour:
-    def __init__(self, venue: Venue, hour: datetime, every: timedelta, levels: int, latest: Latest) -> None:
-        self._venue, self._hour, self._every, self._levels = venue, hour, every, levels
-        self._latest = latest
+    def __init__(self, venue: Venue, hour: datetime, sampling: Sampling, latest: Latest) -> None:
+        self._venue, self._hour, self._sampling, self._latest = venue, hour, sampling, latest
         self._streams = {stream.path: stream for stream in venue.streams}
         self._connections: dict[tuple[str, str], Connection] = {}
         self._books: dict[BookKey, SampledBook] = {}
@@ -159,8 +158,7 @@ class _Hour:
     def _book(self, stream: Stream, kind: Kind, symbol: str) -> SampledBook:
         key = (stream.name, kind, symbol)
         if key not in self._books:
-            venue = self._venue.name
-            self._books[key] = SampledBook(venue, stream, kind, symbol, self._hour, self._every, self._levels)
+            self._books[key] = SampledBook(self._venue.name, stream, kind, symbol, self._hour, self._sampling)
         return self._books[key]
 
     def _book_of(self, connection: Connection, kind: Kind, symbol: str) -> SampledBook:

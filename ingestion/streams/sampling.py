@@ -5,6 +5,7 @@ shown that none was missing before it.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec.structs import asdict, replace
@@ -15,6 +16,17 @@ from ingestion.venues.streams import BookDiff, BookSnapshot, Stream
 
 HOUR = timedelta(hours=1)
 
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How often books are sampled, in seconds that divide an hour, and how many levels a side."""
+
+    every_s: float = 1.0
+    levels: int = 50
+
+
+EVERY_SECOND = Sampling()
+
 _ENDED: dict[Verdict, HoleReason] = {Verdict.GAP: "gap", Verdict.RESET: "reset", Verdict.CHECKSUM: "checksum"}
 
 
@@ -24,14 +36,13 @@ class SampledBook:
     A crossed or locked book is no sample but a hole: orders that could trade do not rest.
     """
 
-    def __init__(
-        self, venue: str, stream: Stream, kind: Kind, symbol: str, hour: datetime, every: timedelta, levels: int
-    ) -> None:
+    def __init__(self, venue: str, stream: Stream, kind: Kind, symbol: str, hour: datetime, sampling: Sampling) -> None:
         self.book = Book(stream)
         self._venue, self._kind, self._symbol = venue, kind, symbol
         # Nothing in its diffs would say that the venue itself showed a crossed book.
         self._is_blind = stream.order == "none" and stream.checksum is None and stream.renew is not None
-        self._start, self._end, self._every, self._levels = hour, hour + HOUR, every, levels
+        self._start, self._end = hour, hour + HOUR
+        self._every, self._levels = timedelta(seconds=sampling.every_s), sampling.levels
         self._due = hour  # the next instant to sample
         self._hole: StreamHole | None = None
         self._open("no_snapshot", hour)
