@@ -163,9 +163,8 @@ class _Sweep:
 
     def _requests(self, venue: Venue, endpoint: Endpoint) -> Sequence[Request]:
         pair = venue.name, endpoint.dataset
-        own = replace(self._plan, listed=tuple(i for i in self._plan.listed if i.venue == venue.name))
         try:
-            requests = endpoint.requests(own) if endpoint.requests is not None else ()
+            requests = endpoint.requests(self._plan.of(venue.name)) if endpoint.requests is not None else ()
         except Refused as refused:
             self._refused.setdefault(pair, []).append(f"refused: {refused.reason}")
             return ()

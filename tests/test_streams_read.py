@@ -125,6 +125,48 @@ def test_a_connection_that_ends_is_a_hole_in_all_that_it_told(event: str, reason
     assert holes(rows, "trades") == [(reason, 1.2, 6.2)]
 
 
+def test_a_channel_that_moves_takes_its_hole_to_the_connection_that_carries_it() -> None:
+    """As after a restart, which shares channels out anew: the hole ends where they are heard again."""
+
+    def told(seconds: float, number: int, connection: int) -> Envelope:
+        trade = {"coin": "BTC", "side": "B", "px": "100", "sz": "1", "time": int(at(seconds).timestamp() * 1_000)}
+        data = [{**trade, "tid": number}]
+        return line("hyperliquid", "/ws/feed", seconds, {"channel": "trades", "data": data}, connection=connection)
+
+    def noted(seconds: float, event: str, connection: int, *channels: str) -> Envelope:
+        body = {"event": event, "channels": channels}
+        return line("hyperliquid", "/ws/feed", seconds, body, "NOTE", connection)
+
+    rows = read(
+        "hyperliquid",
+        [
+            noted(0, "connected", 0, "l2Book ETH"),
+            noted(0, "connected", 1, "trades BTC"),
+            told(0.5, 1, connection=1),
+            noted(2, "stopped", 0),
+            noted(2, "stopped", 1),
+            noted(5, "connected", 0, "l2Book ETH", "trades BTC"),
+            *(told(seconds, seconds, connection=0) for seconds in range(6, 3_600, 20)),
+        ],
+    )
+
+    assert holes(rows, "trades") == [("disconnected", 0, 0.5), ("disconnected", 0.5, 6)]
+    assert not [r for r in rows if isinstance(r, StreamHole) and r.dataset == "trades" and r.until_ts is None]
+
+
+def test_a_channel_that_is_left_has_neither_samples_nor_holes_from_there_on() -> None:
+    left = note(4, "left", channels=["l2Book BTC", "trades BTC"])
+    both = ["l2Book BTC", "trades BTC", "l2Book ETH"]
+    rows = read(
+        "hyperliquid",
+        [note(0, "connected", channels=both), book(0.5), book(1.5), left, book(5), note(9, "silent"), book(12)],
+    )
+
+    assert seconds_sampled(rows) == [1]
+    told = [(r.symbol, r.reason, r.until_ts) for r in rows if isinstance(r, StreamHole) and r.captured_ts > at(0)]
+    assert [each for each in told if each[0] == "BTC"] == []
+
+
 def test_a_note_may_say_since_when() -> None:
     rows = read("hyperliquid", [book(0.5), book(9.5), note(40, "silent", since_ts=at(8).isoformat()), book(41)])
 

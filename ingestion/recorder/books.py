@@ -31,6 +31,11 @@ class FollowedBooks:
         """Forget all books, as after a hole."""
         self._books = {symbol: Book(self._stream) for symbol in self._symbols}
 
+    def keep(self, symbols: Iterable[str]) -> None:
+        """Follow these alone from now on; their books stand."""
+        self._symbols = tuple(symbols)
+        self._books = {symbol: self._books[symbol] for symbol in self._symbols}
+
     def turn(self, at: datetime) -> bool:
         """Whether this instant begins another hour; all books begin anew with it."""
         hour = hour_of(at)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from datetime import datetime
 from math import inf
@@ -63,12 +63,28 @@ class Listener:
         self._ask_again_after_s = ask_again_after_s
         self._books = FollowedBooks(stream, stream.books(subscription.channels), levels)
         self._is_missing = asyncio.Event()  # some book is, that was not just asked for
+        self.left: set[str] = set()  # channels that are wanted no more and that this connection may still carry
         self._dropped = 0
         self._dropped_since: datetime | None = None
         self._refused = 0
 
     def __str__(self) -> str:
         return f"{self._venue.name} {self._stream.name} {self._query}"
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What it is to carry."""
+        return self._subscription.channels
+
+    def keep(self, wanted: Container[str]) -> None:
+        """Carry these alone from now on; the connection is not cut, and asks for no others once it is made anew."""
+        left = tuple(channel for channel in self.channels if channel not in wanted)
+        if left:
+            kept = tuple(channel for channel in self.channels if channel in wanted)
+            self._subscription = Subscription(kept, tuple(self._stream.subscribe(kept)) if kept else ())
+            self._books.keep(self._stream.books(kept))
+            self.left.update(left)
+            self._note("left", channels=left)
 
     async def run(self) -> None:
         """Listen for ever."""
@@ -94,6 +110,7 @@ class Listener:
 
     async def _session(self, socket: ClientConnection) -> None:
         self._books.start()
+        self.left.clear()
         self._note("connected", channels=self._subscription.channels)
         reason: tuple[NoteEvent, str]
         try:

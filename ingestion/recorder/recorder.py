@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from aiolimiter import AsyncLimiter
 
@@ -14,6 +15,7 @@ from ingestion.recorder.spool import Spool
 from ingestion.streams import EVERY_SECOND
 from ingestion.transports.base import Clock, Transport
 from ingestion.venues.base import Plan, Request, Venue
+from ingestion.venues.streams import Stream
 
 LOG = logging.getLogger(__name__)
 SNAPSHOT_WEIGHT = 50  # Binance's for a thousand levels; no venue's snapshot weighs more
@@ -51,6 +53,9 @@ class Recorder:
         max_waiting_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self._venues = [venue for venue in venues if venue.streams]
+        self._lines: list[_Line] = []
+        self._hung_up: set[asyncio.Task[None]] = set()  # that have not ended yet
+        self._failed = asyncio.Event()  # a listener ended for a reason of its own
         self._transport, self._server = transport, server
         self._ask_again_after_s, self._levels = ask_again_after_s, levels
         self.spools = {
@@ -70,49 +75,86 @@ class Recorder:
 
         A listener that fails for a reason of its own takes the recorder down: nothing is silently not recorded.
         """
-        listeners = {venue.name: self._listeners(venue, plan) for venue in self._venues}
-        for name, each in listeners.items():
-            mark = self.spools[name].unended()
-            if mark is not None:
-                LOG.warning("%s: an earlier recorder ended without a word after %s", name, mark.written_ts)
-                for listener in each:
-                    listener.note_killed(mark.written_ts)
+        self._lines = [_Line(venue, stream) for venue in self._venues for stream in venue.streams]
+        self.follow(plan)
+        self._note_killed()
         writing = [asyncio.create_task(spool.run()) for spool in self.spools.values()]
-        listening = [asyncio.create_task(listener.run()) for each in listeners.values() for listener in each]
-        stopping = asyncio.create_task(stop.wait())
+        ending = [asyncio.create_task(event.wait()) for event in (stop, self._failed)]
         try:
-            done, _ = await asyncio.wait([stopping, *writing, *listening], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([*ending, *writing], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _end([stopping, *listening, *writing])
-            for each in listeners.values():
-                for listener in each:
+            lines, self._lines = self._lines, []
+            listening = [task for line in lines for task in line.listening.values()]
+            done |= {task for task in listening if task.done()}
+            await _end([*ending, *listening, *self._hung_up, *writing])
+            for line in lines:
+                for listener in line.listening:
                     listener.note_stopped()
             lost = {name: await spool.close() for name, spool in self.spools.items()}
         for task in done:
             task.result()
         return [Recorded(name, spool.written_count, lost[name]) for name, spool in self.spools.items()]
 
-    def _listeners(self, venue: Venue, plan: Plan) -> list[Listener]:
-        async def ask(request: Request) -> Envelope:
-            return await self._transport.get(venue, request, SNAPSHOT_WEIGHT)
+    def follow(self, plan: Plan) -> None:
+        """While it runs: record what this plan has from now on.
 
-        return [
-            Listener(
-                venue,
-                stream,
+        What is new comes over connections of its own, so that no book that goes on is cut. A connection lets go of
+        what the plan has no more, and ends with the last of it.
+        """
+        for line in self._lines:
+            wanted = dict.fromkeys(line.stream.channels(plan.of(line.venue.name)))
+            for listener in list(line.listening):
+                listener.keep(wanted)
+                if not listener.left.isdisjoint(wanted):  # it may carry them still: one book must not come over two
+                    listener.note_stopped()
+                    self._hang_up(line.listening.pop(listener))
+                elif not listener.channels:
+                    self._hang_up(line.listening.pop(listener))
+            carried = {channel for listener in line.listening for channel in listener.channels}
+            self._open(line, [channel for channel in wanted if channel not in carried])
+
+    def _open(self, line: "_Line", channels: Sequence[str]) -> None:
+        async def ask(request: Request) -> Envelope:
+            return await self._transport.get(line.venue, request, SNAPSHOT_WEIGHT)
+
+        for subscription in line.stream.shared_out(channels):
+            listener = Listener(
+                line.venue,
+                line.stream,
                 subscription,
-                number,
-                self.spools[venue.name],
+                next(line.numbers),
+                self.spools[line.venue.name],
                 ask,
-                connecting,
+                line.connecting,
                 server=self._server,
                 ask_again_after_s=self._ask_again_after_s,
                 levels=self._levels,
             )
-            for stream in venue.streams
-            for connecting in [AsyncLimiter(stream.connections_per_minute, 60)]
-            for number, subscription in enumerate(stream.subscriptions(plan))
-        ]
+            line.listening[listener] = task = asyncio.create_task(listener.run())
+            task.add_done_callback(lambda ended: None if ended.cancelled() else self._failed.set())
+
+    def _hang_up(self, task: "asyncio.Task[None]") -> None:
+        task.cancel()
+        self._hung_up.add(task)
+        task.add_done_callback(self._hung_up.discard)
+
+    def _note_killed(self) -> None:
+        for name, spool in self.spools.items():
+            mark = spool.unended()
+            if mark is not None:
+                LOG.warning("%s: an earlier recorder ended without a word after %s", name, mark.written_ts)
+                for listener in (each for line in self._lines if line.venue.name == name for each in line.listening):
+                    listener.note_killed(mark.written_ts)
+
+
+class _Line:
+    """One stream's connections, each with the task that listens."""
+
+    def __init__(self, venue: Venue, stream: Stream) -> None:
+        self.venue, self.stream = venue, stream
+        self.connecting = AsyncLimiter(stream.connections_per_minute, 60)
+        self.numbers = count()
+        self.listening: dict[Listener, asyncio.Task[None]] = {}
 
 
 async def _end(tasks: Sequence["asyncio.Task[object]"]) -> None:

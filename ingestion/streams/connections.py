@@ -1,6 +1,6 @@
 """What a connection tells of besides books, and where it told nothing: a hole in every dataset and symbol at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ class Connection:
         self.books: dict[BookKey, SampledBook] = {}
         self._venue, self._hour = venue, hour
         self._told: dict[Told, None] = {}
+        self._carried: dict[str, Told] = {}  # by channel
         self._holes: dict[Told, StreamHole] = {}
         self._last_trade: dict[tuple[Told, bool], Trade] = {}
 
@@ -28,6 +29,26 @@ class Connection:
         """Remember that it tells of this."""
         if told.dataset != "order_books":
             self._told[told] = None
+
+    def carry(self, channel: str, told: Told, holes: Iterable[StreamHole] = ()) -> None:
+        """It is asked for this channel, which another connection may have left with holes."""
+        self._carried[channel] = told
+        self.tells(told)
+        for hole in holes:
+            self._holes.setdefault(Told(hole.dataset, hole.kind, hole.symbol), hole)
+
+    def give_up(self, channel: str) -> list[StreamHole]:
+        """It is not asked for this channel any more; returns the holes in what no other channel of it tells."""
+        told = self._carried.pop(channel, None)
+        if told is None or told in self._carried.values():
+            return []
+        if not self._carried:  # so nothing comes over it
+            self._told.clear()
+            holes, self._holes = self._holes, {}
+            return list(holes.values())
+        self._told.pop(told, None)
+        hole = self._holes.pop(told, None)
+        return [] if hole is None else [hole]
 
     def hear(self, at: datetime) -> Iterator[StreamHole]:
         """A frame came: what was a hole so far ends here, and so does the life of one too long silent."""

@@ -1,11 +1,12 @@
 """One hour of a venue's streams, from raw envelopes to canonical rows: a pure function of what the recorder wrote."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec.structs import replace
 
 from ingestion.envelopes import Envelope, Unreadable
 from ingestion.records import DATASET_OF, HoleReason, Kind, Record, StreamHole, Trade
@@ -123,17 +124,34 @@ class _Hour:
                     yield from connection.count(item)
                 yield from self._latest.take(item, stream.patches_tickers)
 
-    def _note(self, connection: Connection, reply: Reply) -> Iterator[StreamHole]:
+    def _note(self, connection: Connection, reply: Reply) -> Iterator[Record]:
         note = _NOTE.decode(reply.body)
-        for told in map(connection.stream.tells, note.channels):
-            connection.tells(told)
+        if note.event == "left":
+            yield from self._leave(connection, note.channels, reply.captured_ts)
+            return
+        for channel in note.channels:
+            told = connection.stream.tells(channel)
+            connection.carry(channel, told, self._take_over(connection, channel))
             if told.dataset == "order_books":
-                self._book_of(connection, told.kind, told.symbol)
+                self._book_of(connection, told.kind, told.symbol).resume(reply.captured_ts)
         if note.event != "continued":
             connection.lose(_LOST[note.event], note.since_ts or min(connection.heard_ts, reply.captured_ts))
         if note.event in ("continued", "dropped"):  # the connection itself went on
             yield from connection.hear(reply.captured_ts)
         connection.heard_ts = max(connection.heard_ts, reply.captured_ts)
+
+    def _take_over(self, connection: Connection, channel: str) -> list[StreamHole]:
+        """A channel may come over another connection than before: the holes in it go with it."""
+        others = [each for each in self._connections.values() if each.stream is connection.stream]
+        return [hole for other in others if other is not connection for hole in other.give_up(channel)]
+
+    def _leave(self, connection: Connection, channels: Sequence[str], at: datetime) -> Iterator[Record]:
+        for channel in channels:
+            told = connection.stream.tells(channel)
+            yield from (replace(hole, until_ts=at) for hole in connection.give_up(channel) if hole.captured_ts < at)
+            book = connection.books.get((connection.stream.name, told.kind, told.symbol))
+            if book is not None and told.dataset == "order_books":
+                yield from book.leave(connection.heard_ts, at)
 
     def _snapshot(self, envelope: Envelope) -> Iterator[Record | Reject]:
         reply = envelope.reply()

@@ -45,10 +45,13 @@ class SampledBook:
         self._every, self._levels = timedelta(seconds=sampling.every_s), sampling.levels
         self._due = hour  # the next instant to sample
         self._hole: StreamHole | None = None
+        self._is_left = False
         self._open("no_snapshot", hour)
 
     def take(self, message: BookSnapshot | BookDiff) -> Iterator[OrderBook | StreamHole]:
         """The samples that this message proves, and the hole that it ends."""
+        if self._is_left:
+            return
         book, at = self.book, message.captured_ts
         before = self._sample() if book.is_live and self._due <= at and self._due < self._end else None
         last_id, since = book.last_id, book.last_ts or at
@@ -72,6 +75,20 @@ class SampledBook:
             since = min(since, self.book.last_ts)
         self.book.drop()
         self._open(reason, since)
+
+    def leave(self, until: datetime, at: datetime) -> Iterator[OrderBook | StreamHole]:
+        """It is not recorded any more: from here on there is neither sample nor hole; `until` as in `close`."""
+        if self.book.is_live and self._due <= until:
+            yield from self._samples(self._sample(), self.book.last_ts or until, until)
+        yield from self._end_hole(at)
+        self.book.drop()
+        self._is_left = True
+
+    def resume(self, at: datetime) -> None:
+        """It is recorded; if it was left, it has a hole until its next snapshot."""
+        if self._is_left:
+            self._is_left = False
+            self._open("no_snapshot", at)
 
     def close(self, until: datetime) -> Iterator[OrderBook | StreamHole]:
         """The rest of the hour; a book that is whole lasts as long as its connection was heard."""
@@ -108,6 +125,8 @@ class SampledBook:
             self.book.drop()
 
     def _open(self, reason: HoleReason, since: datetime) -> None:
+        if self._is_left:
+            return
         if self._hole is None:
             self._hole = StreamHole(
                 venue=self._venue,

@@ -6,7 +6,7 @@ A venue knows no HTTP client, no Dagster, no storage. What it does not know, it 
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -98,6 +98,10 @@ class Plan:
     start_ts: datetime
     end_ts: datetime
     listed: tuple[Instrument, ...] = ()
+
+    def of(self, venue: str) -> "Plan":
+        """The plan as one venue sees it: symbols of others are not its own."""
+        return replace(self, listed=tuple(i for i in self.listed if i.venue == venue))
 
     def symbols(self, *kinds: Kind) -> list[str]:
         """Listed symbols of these kinds on the wanted underlyings, sorted."""

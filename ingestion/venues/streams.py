@@ -77,7 +77,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
 
 Said: TypeAlias = Record | BookSnapshot | BookDiff | Control | Reject
 
-NoteEvent = Literal["connected", "continued", "disconnected", "silent", "dropped", "killed", "stopped"]
+NoteEvent = Literal["connected", "continued", "disconnected", "silent", "dropped", "killed", "stopped", "left"]
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,7 +86,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     connected: it is open, before its first frame. continued: it is still open, at the start of an hour. disconnected:
     it is closed. silent: it said nothing for too long and is given up. dropped: frames came that could not be kept.
     killed: an earlier recorder ended without a word, and what it had not written is lost. stopped: this recorder ends,
-    everything it had is written.
+    everything it had is written. left: its channels are wanted no more, though their frames may go on.
     """
 
     event: NoteEvent
@@ -159,7 +159,10 @@ class Stream:
 
     def subscriptions(self, plan: Plan) -> list[Subscription]:
         """The connections that this plan takes, each within the venue's limit."""
-        wanted = list(dict.fromkeys(self.channels(plan)))
+        return self.shared_out(list(dict.fromkeys(self.channels(plan))))
+
+    def shared_out(self, wanted: Sequence[str]) -> list[Subscription]:
+        """The connections that these channels take."""
         shares = [tuple(wanted[at : at + self.max_channels]) for at in range(0, len(wanted), self.max_channels)]
         return [Subscription(share, tuple(self.subscribe(share))) for share in shares]
 
