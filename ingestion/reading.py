@@ -226,7 +226,7 @@ def _said(
     for item in items:
         if isinstance(item, Reject):
             row = item.row.decode("utf-8", "replace")
-            refused.append(Quarantined(item.rule, item.reason, key, told_of or raw_dataset, row))
+            refused.append(Quarantined(item.rule, item.reason, key, item.dataset or told_of or raw_dataset, row))
         else:
             rows.append(item)
     return Said(key, raw_dataset, rows, refused, bytes_count)

@@ -12,6 +12,7 @@ from ingestion.streams import Sampling, read_stream
 from ingestion.venues import VENUES
 from ingestion.venues.base import Reject
 from tests.streamed_market import HOUR
+from tests.toy_hour import read_hour
 
 Rows = list[Record | Reject]
 
@@ -335,6 +336,17 @@ def test_what_is_none_of_ours_is_refused_and_the_hour_goes_on() -> None:
         "venue_error",
         "http_status",
     ]
+
+
+def test_what_is_refused_counts_against_the_dataset_that_its_frame_names() -> None:
+    def mark(seconds: float, channel: str) -> Envelope:
+        return line("binance_usdm", "/ws/market", seconds, {"stream": channel, "data": {"e": "?"}})
+
+    heard = [mark(1, "btcusdt@markPrice@1s"), mark(2, "btcusdt@forceOrder"), mark(3, "btcusdt@unheardOf")]
+    hour = read_hour(VENUES["binance_usdm"], HOUR, [("raw/binance_usdm/stream/x", [*heard, binance_trade(4, 7)])])
+
+    assert hour.scopes == {("perp_tickers", "row"): 1, ("liquidations", "row"): 1, ("stream", "row"): 1}
+    assert set(hour.objects) >= {"perp_tickers", "liquidations", "trades"}
 
 
 def test_a_book_whose_digits_a_float_would_change_is_refused() -> None:

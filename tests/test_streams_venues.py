@@ -55,6 +55,35 @@ def test_a_frame_says(venue: str, name: str, frame: Any, says: list[dict[str, An
     assert [said(item) for item in read(venue, name, frame)] == says
 
 
+@pytest.mark.parametrize(("venue", "name", "frame", "says"), examples())
+@pytest.mark.parametrize("is_spaced", [False, True], ids=["as sent", "spaced"])
+def test_a_frame_names_its_dataset_even_where_it_cannot_be_read(
+    venue: str, name: str, frame: Any, says: list[dict[str, Any]], is_spaced: bool
+) -> None:
+    """Half a frame is no JSON; Coinbase's name no channel."""
+    text = json.dumps(frame, separators=None if is_spaced else (",", ":"))
+    damaged = text[:-2].encode()
+    told = stream(venue, name).dataset_of(damaged)
+
+    with pytest.raises(Refused):
+        read(venue, name, damaged)
+    assert told == (None if venue == "coinbase" else says[0]["dataset"])
+
+
+@pytest.mark.parametrize("venue", STREAMED)
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"\xff\xfe",
+        b'{"stream":"x@y","channel":"unheard","topic":"unheard.BTC"}',
+        b'{"channel":"\xff","symbol":"\xff","coin":"\xff","instId":"\xff"}',
+    ],
+)
+def test_a_frame_that_names_no_channel_of_ours_names_no_dataset(venue: str, frame: bytes) -> None:
+    assert {each.dataset_of(frame) for each in VENUES[venue].streams} == {None}
+
+
 @pytest.mark.parametrize(
     ("venue", "name", "frame", "event"),
     [

@@ -62,7 +62,8 @@ def read_stream(
             yield from reader.take(envelope)
         except SLIPS as error:
             rule, reason = _rule(error)
-            yield Reject(rule, f"{envelope.path}: {reason}", bytes(envelope.body)[:SHOWN_BYTES])
+            body = bytes(envelope.body)
+            yield Reject(rule, f"{envelope.path}: {reason}", body[:SHOWN_BYTES], reader.dataset_of(envelope.path, body))
     yield from reader.close()
 
 
@@ -84,6 +85,10 @@ class _Hour:
         connection = self._connection(envelope)
         reply = Reply(envelope.path, _asked(envelope.query), envelope.reply_bytes, at)
         return self._frame(connection, reply) if envelope.method == WS_METHOD else self._note(connection, reply)
+
+    def dataset_of(self, path: str, frame: bytes) -> str | None:
+        """What a frame that was refused would have told of."""
+        return self._streams[path].dataset_of(frame) if path in self._streams else None
 
     def lose_all(self, reason: HoleReason) -> None:
         for connection in self._connections.values():
@@ -117,7 +122,7 @@ class _Hour:
                 if item.event == "error":
                     yield Reject("venue_error", f"{reply.path}: {item.text}", reply.body[:SHOWN_BYTES])
             elif isinstance(item, Reject):
-                yield item
+                yield Reject(item.rule, item.reason, item.row, stream.dataset_of(reply.body))
             else:
                 connection.tells(Told(DATASET_OF[type(item)], item.kind, item.symbol))
                 if isinstance(item, Trade) and stream.counts_trades:

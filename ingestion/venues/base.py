@@ -88,6 +88,7 @@ class Reject:
     rule: str
     reason: str
     row: bytes
+    dataset: str | None = None  # that it would have told of, where its reply tells of several
 
 
 @dataclass(frozen=True, slots=True)

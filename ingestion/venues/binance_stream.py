@@ -5,6 +5,7 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-
 https://developers.binance.com/docs/derivatives/coin-margined-futures/websocket-market-streams
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,8 @@ CHANNELS_A_FRAME = 200  # keeps a frame under 8 kB
 
 _TICKERS: dict[Kind, str] = {"spot": "spot_tickers", "perp": "perp_tickers", "future": "future_tickers"}
 _DATASETS = {"depth": "order_books", "aggTrade": "trades", "trade": "trades", "forceOrder": "liquidations"}
+
+_CHANNEL = re.compile(rb'"stream"\s*:\s*"(\w+@(?:depth|bookTicker|aggTrade|trade|markPrice|forceOrder)[^"]*)"')
 
 Symbols = Callable[[Plan], Sequence[str]]
 
@@ -107,6 +110,7 @@ def streams(market: Market, symbols: Symbols) -> tuple[Stream, Stream]:
             max_age_s=24 * 3_600,
             order="span" if market.venue == "binance_spot" else "prev",
             counts_trades=True,
+            named_by=_CHANNEL,
             snapshot=snapshot if has_books else None,
             read_snapshot=partial(read_snapshot, market) if has_books else None,
         )

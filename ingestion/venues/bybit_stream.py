@@ -3,6 +3,7 @@
 https://bybit-exchange.github.io/docs/v5/ws/connect
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -31,6 +32,9 @@ _SUBJECTS: dict[Category, tuple[str, ...]] = {
     "inverse": (f"orderbook.{DEPTH}", "publicTrade", "tickers", "allLiquidation"),
     "option": (),
 }
+
+
+_TOPIC = re.compile(rb'"topic"\s*:\s*"((?:orderbook|publicTrade|tickers|allLiquidation)\.[^"]+)"')
 
 
 def _tells(category: Category, channel: str) -> Told:
@@ -77,6 +81,7 @@ def streams(asked: Callable[[Plan], list[tuple[str, str]]]) -> tuple[Stream, ...
             order="step",
             window=DEPTH,
             patches_tickers=category in ("linear", "inverse"),
+            named_by=_TOPIC,
             renew=_renew,
         )
         for category in _SUBJECTS

@@ -3,6 +3,7 @@
 https://docs.deribit.com/articles/notifications
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -52,6 +53,7 @@ class _Book(msgspec.Struct):
     prev_change_id: int | None = None  # none in a snapshot
 
 
+_CHANNEL = re.compile(rb'"channel"\s*:\s*"([^"]+)"')
 _FRAME, _BOOK = msgspec.json.Decoder(_Frame), msgspec.json.Decoder(_Book)
 
 
@@ -168,6 +170,7 @@ def streams(coins: Callable[[Plan], list[str]]) -> tuple[Stream, Stream]:
             max_channels=500,
             connections_per_minute=30,  # 32 may be open at once from one address
             order="prev",
+            named_by=_CHANNEL,
             renew=_renew if has_books else None,
         )
 

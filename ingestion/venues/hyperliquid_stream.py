@@ -3,6 +3,7 @@
 https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/websocket/subscriptions
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -30,6 +31,7 @@ class _Context(msgspec.Struct):
     ctx: msgspec.Raw
 
 
+_CHANNEL = re.compile(rb'"channel"\s*:\s*"([^"]+)".*?"coin"\s*:\s*"([^"]+)"', re.DOTALL)
 _FRAME, _CONTEXT = msgspec.json.Decoder(_Frame), msgspec.json.Decoder(_Context)
 
 
@@ -108,6 +110,8 @@ def streams(perps: Callable[[Plan], list[str]], pairs: Callable[[Plan], list[str
             max_channels=1_000,
             frames_per_s=30,  # 2,000 a minute
             connections_per_minute=30,
+            named_by=_CHANNEL,
+            joint=" ",
             keepalive=Keepalive('{"method":"ping"}', 50),  # it closes after 60 s without a word
         ),
     )

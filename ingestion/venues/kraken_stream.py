@@ -5,6 +5,7 @@ A pair is `BTC/USD` there and XXBTZUSD in every reply; it is told here by the na
 Books carry no ids but a checksum over their ten best levels, of the digits as they came.
 """
 
+import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -80,6 +81,7 @@ class _Frame(msgspec.Struct):
     success: bool | None = None
 
 
+_CHANNEL = re.compile(rb'"channel"\s*:\s*"([^"]+)".*?"symbol"\s*:\s*"([^"]+)"', re.DOTALL)
 _FRAME = msgspec.json.Decoder(_Frame)
 _BOOK = msgspec.json.Decoder(tuple[_Book])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
@@ -229,6 +231,8 @@ def streams(pairs: Callable[[Plan], list[str]]) -> tuple[Stream]:
             window=DEPTH,
             checksum=checksum,
             counts_trades=True,  # "unique identifier per pair, which counts up"
+            named_by=_CHANNEL,
+            joint=":",
             renew=_renew,
         ),
     )

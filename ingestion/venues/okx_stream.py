@@ -4,6 +4,7 @@ https://www.okx.com/docs-v5/en/#overview-websocket
 A channel is written `books:BTC-USDT`: its name, and the value of the one argument that it takes.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -71,6 +72,7 @@ class _Book(msgspec.Struct, rename="camel"):
     prev_seq_id: int  # -1 in a snapshot; the `checksum` beside it was given up, and is 0
 
 
+_CHANNEL = re.compile(rb'"channel"\s*:\s*"([^"]+)".*?"inst(?:Id|Family|Type)"\s*:\s*"([^"]+)"', re.DOTALL)
 _FRAME = msgspec.json.Decoder(_Frame)
 _BOOKS = msgspec.json.Decoder(tuple[_Book], strict=False)
 
@@ -182,6 +184,8 @@ def streams(pairs: Callable[[Plan], list[str]], contracts: Callable[[Plan, Kind]
             keepalive=Keepalive("ping", 20),  # it closes after 30 s without a word
             order="prev",
             window=DEPTH if has_books else None,
+            named_by=_CHANNEL,
+            joint=":",
             renew=_renew if has_books else None,
         )
 

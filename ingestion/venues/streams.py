@@ -11,6 +11,7 @@ The raw dataset is `stream`, its envelopes in the order of arrival, the objects 
 An hour of these stands alone: at its start, and after every hole, every book's snapshot is asked for anew.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,7 @@ RAW_DATASET = "stream"
 WS_METHOD, NOTE_METHOD = "WS", "NOTE"
 WS_STATUS = 101
 PATH = "/ws/"
+NAMED_WITHIN = 1024  # bytes of a frame: the channel comes first
 
 Number: TypeAlias = float | Decimal  # decimals where a checksum is made of their digits
 Level: TypeAlias = tuple[Number, Number]  # price and quantity; in a diff a quantity of 0 removes the price
@@ -148,9 +150,19 @@ class Stream:
     checksum: Callable[[Sequence[Level], Sequence[Level]], int] | None = None  # of the ten best bids and asks
     patches_tickers: bool = False  # its tickers say only what changed since the last
     counts_trades: bool = False  # trade ids of one symbol rise by one
+    named_by: re.Pattern[bytes] | None = None  # finds in a frame what, joined by `joint`, is its channel
+    joint: str = ""
     renew: Callable[[str], Sequence[str]] | None = None
     snapshot: Callable[[str], Request] | None = None
     read_snapshot: Callable[[Reply], Iterator[BookSnapshot]] | None = None
+
+    def dataset_of(self, frame: bytes) -> str | None:
+        """The dataset of the channel that a frame names, whatever else is wrong with it; none where it names none."""
+        found = self.named_by.search(frame[:NAMED_WITHIN]) if self.named_by is not None else None
+        try:
+            return self.tells(self.joint.join(part.decode() for part in found.groups())).dataset if found else None
+        except (LookupError, ValueError):  # `Refused` among them: no channel of ours
+            return None
 
     @property
     def path(self) -> str:
