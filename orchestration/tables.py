@@ -7,6 +7,10 @@ def _hourly(name: str, schema: str, *grain: str) -> PublishedTable:
     return PublishedTable(name, schema, "utc_hour", grain)
 
 
+def _daily(name: str, *grain: str, nullable: tuple[str, ...] = ()) -> PublishedTable:
+    return PublishedTable(name, "marts", "utc_date", grain, nullable=nullable)
+
+
 INSTRUMENT = ("venue", "kind", "symbol")
 
 HOURLY_TABLES = (
@@ -37,6 +41,28 @@ HOURLY_TABLES = (
     ),
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_data_coverage", "facts", "venue", "dataset", "utc_hour"),
+    _hourly("mart_order_book_pressure_hourly", "marts", *INSTRUMENT, "utc_hour"),
+    _hourly("mart_basis_hourly", "marts", *INSTRUMENT, "utc_hour"),
+    PublishedTable(
+        "mart_vol_spread_hourly",
+        "marts",
+        "utc_hour",
+        ("underlying", "tenor_days", "utc_hour"),
+        matures_after_days=(7, 30, 60, 90),
+    ),
+    PublishedTable(
+        "mart_options_positioning_hourly",
+        "marts",
+        "utc_hour",
+        ("venue", "underlying", "expiry_ts", "utc_hour"),
+        nullable=("expiry_ts",),
+    ),
     _hourly("mart_pressure_differentials_hourly", "marts", "underlying", "utc_hour"),
 )
-DAILY_TABLES = (PublishedTable("mart_pressure_differentials_daily", "marts", "utc_date", ("underlying", "utc_date")),)
+DAILY_TABLES = (
+    _daily("mart_order_book_pressure_daily", *INSTRUMENT, "utc_date"),
+    _daily("mart_basis_daily", *INSTRUMENT, "reference_kind", "utc_date"),
+    _daily("mart_vol_spread_daily", "underlying", "tenor_days", "utc_date"),
+    _daily("mart_options_positioning_daily", "venue", "underlying", "expiry_ts", "utc_date", nullable=("expiry_ts",)),
+    _daily("mart_pressure_differentials_daily", "underlying", "utc_date"),
+)

@@ -58,33 +58,9 @@ flows as (
 
 ),
 
--- Each contract once: against its index where one was captured, else against spot.
 basis_means as (
 
-    select
-        underlying,
-        utc_hour,
-        venue,
-        kind,
-        symbol,
-        coalesce(
-            {{ ordered_mean("case when reference_kind = 'index' then basis_bps end", 'captured_ts') }},
-            {{ ordered_mean('basis_bps', 'captured_ts, reference_venue, reference_symbol') }}
-        ) as basis_bps,
-        coalesce(
-            {{ ordered_mean("case when reference_kind = 'index' then basis_simple_ann end", 'captured_ts') }},
-            {{ ordered_mean('basis_simple_ann', 'captured_ts, reference_venue, reference_symbol') }}
-        ) as basis_simple_ann,
-        {{ ordered_mean('funding_rate_per_hour', 'captured_ts, reference_venue, reference_symbol') }}
-            as funding_rate_per_hour,
-        {{ ordered_mean('open_interest_usd', 'captured_ts, reference_venue, reference_symbol') }}
-            as open_interest_usd
-
-    from {{ ref('fct_basis') }}
-
-    where {{ in_window('utc_hour') }}
-
-    group by underlying, utc_hour, venue, kind, symbol
+    select * from {{ ref('int_basis_hours_averaged') }} where {{ in_window('utc_hour') }}
 
 ),
 

@@ -36,17 +36,12 @@ final as (
         {{ ordered_sum('volume_usd', 'utc_hour') }} as volume_usd,
         cast(sum(order_books_count) as bigint) as order_books_count,
         cast(sum(crossed_books_count) as bigint) as crossed_books_count,
-        count(*) as hours_count,
         max(venues_count) as venues_count,
-        -- An hour without a row covers nothing.
-        {{ ordered_sum('coverage_frac', 'utc_hour') }} / 24 as coverage_frac,
-        {{ grade(ordered_sum('coverage_frac', 'utc_hour') ~ ' / 24') }} as quality_grade
+        {{ day_rests_on() }}
 
     from hours
 
-    where
-        {{ in_window_days('utc_date') }}
-        and cast(utc_date as timestamptz) + interval '1 day' <= cast('{{ var("closed_before") }}' as timestamptz)
+    where {{ in_closed_days('utc_hour') }}
 
     group by underlying, utc_date
 

@@ -45,19 +45,9 @@ composites as (
 
 ),
 
--- One cell a venue and dataset; a cell counts by the part of the hour that its captures span.
 coverage as (
 
-    select
-        utc_hour,
-        {{ ordered_sum('case when is_usable then covered_frac else 0 end', 'venue, dataset') }} / count(*)
-            as coverage_frac
-
-    from {{ ref('fct_data_coverage') }}
-
-    where {{ in_window('utc_hour') }}
-
-    group by utc_hour
+    select * from {{ ref('int_hours_covered') }} where {{ in_window('utc_hour') }}
 
 ),
 
