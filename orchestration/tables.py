@@ -40,6 +40,7 @@ HOURLY_TABLES = (
         matures_after_days=(7, 30, 60, 90),  # the tenors: realised volatility after the hour
     ),
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),
+    _hourly("fct_pressure", "facts", "underlying", "utc_hour"),
     _hourly("fct_data_coverage", "facts", "venue", "dataset", "utc_hour"),
     _hourly("mart_order_book_pressure_hourly", "marts", *INSTRUMENT, "utc_hour"),
     _hourly("mart_basis_hourly", "marts", *INSTRUMENT, "utc_hour"),

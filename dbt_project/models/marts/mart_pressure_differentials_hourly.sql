@@ -13,35 +13,7 @@ components as (
 
 scores as (
 
-    select * from {{ ref('int_pressure_scores_standardized') }} where {{ in_window('utc_hour') }}
-
-),
-
-weights as (
-
-    select * from {{ ref('pressure_weights') }} where definition_version = 1
-
-),
-
--- The weights of the families that were measured are scaled to one.
-composites as (
-
-    select
-        scores.underlying,
-        scores.utc_hour,
-        {% for family in ['book', 'flow', 'basis', 'vol', 'positioning'] -%}
-        max(case when scores.family = '{{ family }}' then scores.family_z end) as {{ family }}_z,
-        {% endfor -%}
-        count(scores.family_z) as components_count,
-        {{ ordered_sum('scores.family_z * weights.weight', 'scores.family') }}
-        / nullif({{ ordered_sum('case when scores.family_z is not null then weights.weight end', 'scores.family') }}, 0)
-            as pressure_z
-
-    from scores
-
-    inner join weights on scores.family = weights.family
-
-    group by scores.underlying, scores.utc_hour
+    select * from {{ ref('fct_pressure') }} where {{ in_window('utc_hour') }}
 
 ),
 
@@ -56,14 +28,17 @@ final as (
     select
         components.underlying,
         components.utc_hour,
-        composites.pressure_z,
-        composites.book_z,
-        composites.flow_z,
-        composites.basis_z,
-        composites.vol_z,
-        composites.positioning_z,
-        coalesce(composites.components_count, 0) as components_count,
-        cast(1 as integer) as definition_version_index,
+        scores.pressure_z,
+        scores.pressure_shift_z,
+        scores.pressure_regime,
+        scores.first_true_ts,
+        scores.book_z,
+        scores.flow_z,
+        scores.basis_z,
+        scores.vol_z,
+        scores.positioning_z,
+        coalesce(scores.components_count, 0) as components_count,
+        scores.definition_version,
         components.book_imbalance_10bps_frac,
         components.spread_bps,
         components.order_books_count,
@@ -85,7 +60,7 @@ final as (
 
     from components
 
-    left join composites on {{ matches('components', 'composites', ['underlying', 'utc_hour']) }}
+    left join scores on {{ matches('components', 'scores', ['underlying', 'utc_hour']) }}
 
     left join coverage on components.utc_hour = coverage.utc_hour
 
