@@ -8,3 +8,8 @@
 
 {#- The order in which an instrument traded: venues number trades, and a shorter number is the smaller one. -#}
 {% macro trade_order() -%}event_ts, length(trade_id), trade_id{%- endmacro %}
+
+{#- What happens a dollar, as what happens a million dollars. -#}
+{% macro per_million(what) -%}
+    ({{ what }}) * 1e6
+{%- endmacro %}
