@@ -40,6 +40,7 @@ HOURLY_TABLES = (
     _hourly("fct_vpin", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_price_gaps", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_dispersion", "facts", "underlying", "kind", "minute_ts"),
+    _hourly("fct_lead_lag", "facts", *INSTRUMENT, "reference_venue", "reference_kind", "reference_symbol", "utc_hour"),
     _hourly("fct_data_coverage", "facts", "venue", "dataset", "utc_hour"),
     _hourly("mart_pressure_differentials_hourly", "marts", "underlying", "utc_hour"),
 )
