@@ -65,7 +65,7 @@ met_0s as (
 ),
 
 {% for horizon in horizons_s -%}
-{% set before = 'met_' ~ (0 if loop.first else horizons_s[loop.index0 - 1]) ~ 's' -%}
+{% set before = 'met_' ~ (loop.previtem or 0) ~ 's' -%}
 {% set later_ts = before ~ '.later_' ~ horizon ~ 's_ts' -%}
 met_{{ horizon }}s as (
 
