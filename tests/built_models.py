@@ -19,11 +19,12 @@ def stage_hours(folder: Path, lake: Lake | None = None, hours: Sequence[datetime
     return path
 
 
-def build(path: Path, *models: str) -> None:
-    """Run these models and all that they rest on, over everything that is staged."""
+def build(path: Path, *models: str, hours: tuple[datetime, datetime] | None = None) -> None:
+    """Run these models and all that they rest on, over all that is staged, or from the first hour to the second."""
     folder, project = path.parent, str(DBT_PROJECT.project_dir)
     command = [DBT_EXECUTABLE, "--quiet", "run", "--select", *(f"+{model}" for model in models)]
-    command += ["--vars", json.dumps({"warehouse_path": str(path)})]
+    window = dict(zip(("from_hour", "to_hour"), map(str, hours), strict=True)) if hours else {}
+    command += ["--vars", json.dumps({"warehouse_path": str(path), **window})]
     command += ["--project-dir", project, "--profiles-dir", project]
     command += ["--target-path", str(folder / "target"), "--log-path", str(folder)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,0 +1,104 @@
+{#-
+    Which of two series of one coin moves first: Hayashi-Yoshida correlation of trade prices over a grid of lags.
+    Formulas, signs and caveats: docs/metrics/flow.md#lead-and-lag
+-#}
+
+{%- set pair = ['venue', 'kind', 'symbol', 'reference_venue', 'reference_kind', 'reference_symbol', 'utc_hour'] %}
+
+with
+
+series as (
+
+    select
+        venue,
+        kind,
+        symbol,
+        utc_hour,
+        count(previous_log_px) as moves_count,
+        {{ ordered_sum('(log_px - previous_log_px) * (log_px - previous_log_px)', 'event_ts') }} as variance
+
+    from {{ ref('int_second_prices_sampled') }}
+
+    where {{ in_window('utc_hour') }}
+
+    group by venue, kind, symbol, utc_hour
+
+),
+
+reference_series as (
+
+    select
+        venue as reference_venue,
+        kind as reference_kind,
+        symbol as reference_symbol,
+        utc_hour,
+        moves_count,
+        variance
+
+    from series
+
+),
+
+covariances as (
+
+    select * from {{ ref('int_lagged_covariances_summed') }} where {{ in_window('utc_hour') }}
+
+),
+
+correlations as (
+
+    select
+        covariances.*,
+        series.moves_count,
+        reference_series.moves_count as reference_moves_count,
+        case
+            when least(series.moves_count, reference_series.moves_count) >= {{ var("moves_needed") }}
+                then covariances.covariance / nullif(sqrt(series.variance * reference_series.variance), 0)
+        end as correlation
+
+    from covariances
+
+    inner join series on {{ matches('covariances', 'series', ['venue', 'kind', 'symbol', 'utc_hour']) }}
+
+    inner join reference_series
+        on {{ matches(
+            'covariances', 'reference_series', ['reference_venue', 'reference_kind', 'reference_symbol', 'utc_hour']
+        ) }}
+
+),
+
+-- Of equal correlations the shortest lag says most.
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by {{ pair | join(', ') }} order by abs(correlation) desc, abs(lag_ms), lag_ms desc
+        ) as correlation_rank
+
+    from correlations
+
+),
+
+final as (
+
+    select
+        {{ pair | join(', ') }},
+        underlying,
+        moves_count,
+        reference_moves_count,
+        max(case when lag_ms = 0 then covariance end) as hy_covariance_frac,
+        max(case when lag_ms = 0 then correlation end) as hy_correlation_frac,
+        max(case when correlation_rank = 1 then correlation end) as best_correlation_frac,
+        max(case when correlation_rank = 1 and correlation is not null then lag_ms / 1000.0 end) as lead_s,
+        {{ ordered_sum('case when lag_ms > 0 then correlation * correlation end', 'lag_ms') }}
+        / nullif({{ ordered_sum('case when lag_ms < 0 then correlation * correlation end', 'lag_ms') }}, 0)
+            as lead_lag_ratio_frac
+
+    from ranked
+
+    group by {{ pair | join(', ') }}, underlying, moves_count, reference_moves_count
+
+)
+
+select * from final
