@@ -46,6 +46,7 @@ HOURLY_TABLES = (
     _hourly("fct_price_gaps", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_dispersion", "facts", "underlying", "kind", "minute_ts"),
     _hourly("fct_lead_lag", "facts", *INSTRUMENT, "reference_venue", "reference_kind", "reference_symbol", "utc_hour"),
+    _hourly("fct_stress", "facts", "underlying", "utc_hour"),
     _hourly("fct_data_coverage", "facts", "venue", "dataset", "utc_hour"),
     _hourly("mart_order_book_pressure_hourly", "marts", *INSTRUMENT, "utc_hour"),
     _hourly("mart_basis_hourly", "marts", *INSTRUMENT, "utc_hour"),
@@ -63,6 +64,7 @@ HOURLY_TABLES = (
         ("venue", "underlying", "expiry_ts", "utc_hour"),
         nullable=("expiry_ts",),
     ),
+    _hourly("mart_market_stress_hourly", "marts", "underlying", "utc_hour"),
     _hourly("mart_pressure_differentials_hourly", "marts", "underlying", "utc_hour"),
 )
 DAILY_TABLES = (
@@ -70,5 +72,6 @@ DAILY_TABLES = (
     _daily("mart_basis_daily", *INSTRUMENT, "reference_kind", "utc_date"),
     _daily("mart_vol_spread_daily", "underlying", "tenor_days", "utc_date"),
     _daily("mart_options_positioning_daily", "venue", "underlying", "expiry_ts", "utc_date", nullable=("expiry_ts",)),
+    _daily("mart_market_stress_daily", "underlying", "utc_date"),
     _daily("mart_pressure_differentials_daily", "underlying", "utc_date"),
 )

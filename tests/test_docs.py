@@ -31,25 +31,12 @@ CODE = [
 ]
 PUBLISHED = {table.name for table in (*HOURLY_TABLES, *DAILY_TABLES)}
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-# Words of the pages of metrics in code quotes that name no column: parameters, tables of publishing, seeds, terms.
-OTHER_WORDS = {"realized_vol_venue", "realized_vol_quote_asset", "reference_venues", "pressure_weights"}
-VALUES = {
-    "contracts",
-    "base",
-    "usd",
-    "listed",
-    "documented",
-    "index",
-    "spot",
-    "mid",
-    "mark",
-    "ok",
-    "gap",
-    "held",
-    "buying",
-    "selling",
-    "neutral",
-}
+# Words of the pages of metrics in code quotes that name no column: seeds and parameters.
+PROJECT = ROOT / "dbt_project"
+OTHER_WORDS = {path.stem for path in (PROJECT / "seeds").glob("*.csv")} | set(
+    yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+)
+VALUES = {"contracts", "base", "usd", "listed", "documented", "index", "spot", "mid", "mark", "ok", "gap", "held"}
 
 
 def described() -> dict[str, list[str]]:

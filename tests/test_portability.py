@@ -10,11 +10,12 @@ MODELS = sorted((PROJECT / "models").rglob("*.sql"))
 
 # What both engines call alike, and words of SQL that stand before a parenthesis.
 WORDS = """
-    abs acos asin atan atan2 avg cast ceil coalesce concat cos count cume_dist degrees dense_rank exists exp first_value
-    floor greatest lag last_value lead least ln log10 lower max median min mod ntile nullif percent_rank power radians
-    rank replace round row_number sign sin sqrt stddev_pop stddev_samp sum tan trim upper var_pop var_samp
-    all and any as by case else except filter from having in intersect join not on or over partition select then union
-    using when where with
+    abs acos asin atan atan2 avg cast ceil coalesce concat cos count cume_dist degrees dense_rank exists exp
+    first_value floor greatest lag last_value lead least length ln log10 lower max median min mod ntile nullif
+    percent_rank power radians rank replace round row_number sign sin sqrt stddev_pop stddev_samp sum tan trim
+    upper var_pop var_samp
+    all and any as by case else except filter from having in intersect join not on or over partition select then
+    union using when where with
 """
 COMMON = frozenset(WORDS.split())
 OWN_TO_DUCKDB = {

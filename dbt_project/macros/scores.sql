@@ -61,3 +61,7 @@
     {{ seed }}.valid_from <= {{ date_of(hour) }}
     and ({{ seed }}.valid_to is null or {{ date_of(hour) }} < {{ seed }}.valid_to)
 {%- endmacro %}
+
+{% macro stress_components() -%}
+    {{ return(["book", "flow", "basis", "vol", "positioning", "dispersion", "gap"]) }}
+{%- endmacro %}
