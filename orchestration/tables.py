@@ -35,6 +35,13 @@ HOURLY_TABLES = (
         ("underlying", "venue", "tenor_days", "captured_ts"),
         matures_after_days=(7, 30, 60, 90),  # the tenors: realised volatility after the hour
     ),
+    PublishedTable(
+        "fct_implied_vol",
+        "facts",
+        "utc_hour",
+        (*INSTRUMENT, "captured_ts", "event_ts"),
+        nullable=("event_ts",),  # a reply may not say
+    ),
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_data_coverage", "facts", "venue", "dataset", "utc_hour"),
     _hourly("mart_pressure_differentials_hourly", "marts", "underlying", "utc_hour"),
