@@ -42,6 +42,19 @@ HOURLY_TABLES = (
         (*INSTRUMENT, "captured_ts", "event_ts"),
         nullable=("event_ts",),  # a reply may not say
     ),
+    _hourly("fct_vol_surface", "facts", "venue", "underlying", "settle_asset", "captured_ts", "expiry_ts"),
+    _hourly(
+        "fct_vol_surface_grid",
+        "facts",
+        *("venue", "underlying", "settle_asset", "captured_ts", "tenor_days", "log_moneyness"),
+    ),
+    PublishedTable(
+        "fct_model_free_variance",
+        "facts",
+        "utc_hour",
+        ("venue", "underlying", "settle_asset", "captured_ts", "expiry_ts"),
+        nullable=("expiry_ts",),  # null: at 30 days
+    ),
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_data_coverage", "facts", "venue", "dataset", "utc_hour"),
     _hourly("mart_pressure_differentials_hourly", "marts", "underlying", "utc_hour"),
