@@ -20,6 +20,7 @@ from orchestration.tables import DAILY_TABLES, HOURLY_TABLES
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 METRICS = ROOT / "docs" / "metrics.md"
+FAMILIES = sorted((ROOT / "docs" / "metrics").glob("*.md"))
 OPERATING = ROOT / "docs" / "operating.md"
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "docker" / "README.md"]
@@ -31,8 +32,9 @@ CODE = [
 ]
 PUBLISHED = {table.name for table in (*HOURLY_TABLES, *DAILY_TABLES)}
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-# Words of docs/metrics.md in code quotes that name no column: parameters, tables of publishing, seeds, terms.
+# Words of the metrics' pages in code quotes that name no column: parameters, tables of publishing, seeds, terms.
 OTHER_WORDS = {"realized_vol_venue", "realized_vol_quote_asset", "reference_venues", "pressure_weights"}
+REASONS = {"no_quote", "no_forward", "below_intrinsic", "above_max", "above_range", "venue_earlier", "too_few_strikes"}
 VALUES = {"contracts", "base", "usd", "listed", "documented", "index", "spot", "mid", "mark", "ok", "gap", "held"}
 
 
@@ -50,6 +52,10 @@ def sections(page: Path) -> dict[str, str]:
     """The text below each heading of the second level."""
     parts = re.split(r"(?m)^## (.+)$", page.read_text())
     return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def told_of_metrics() -> str:
+    return "".join(page.read_text() for page in (METRICS, *FAMILIES))
 
 
 def anchor(heading: str) -> str:
@@ -80,10 +86,10 @@ class TestLinks:
         assert broken == []
 
     def test_models_name_a_section_of_the_metrics(self) -> None:
-        named = {name for path in CODE for name in re.findall(r"docs/metrics\.md#([\w-]+)", path.read_text())}
+        named = {link for path in CODE for link in re.findall(r"(docs/metrics[\w/-]*\.md)#([\w-]+)", path.read_text())}
 
         assert named
-        assert named <= anchors(METRICS)
+        assert [f"{page}#{name}" for page, name in sorted(named) if name not in anchors(ROOT / page)] == []
 
     def test_every_page_can_be_reached_from_the_readme(self) -> None:
         linked = set(re.findall(r"\]\(([^)#\s]+)\)", README.read_text()))
@@ -95,13 +101,13 @@ class TestLinks:
 
 class TestMetrics:
     def test_every_published_table_has_its_section_and_its_line_in_the_readme(self) -> None:
-        assert quoted(METRICS.read_text()) >= PUBLISHED
+        assert quoted(told_of_metrics()) >= PUBLISHED
         assert quoted(README.read_text()) >= PUBLISHED
 
     def test_each_section_tells_every_column_of_its_table(self) -> None:
         """A table belongs to the section whose text begins with its name."""
         told = {}
-        for text in sections(METRICS).values():
+        for text in [text for page in (METRICS, *FAMILIES) for text in sections(page).values()]:
             opening = text.strip().splitlines()[0]
             for table in quoted(opening) & PUBLISHED:
                 told[table] = quoted(text)
@@ -113,8 +119,8 @@ class TestMetrics:
     def test_no_column_is_told_that_does_not_exist(self) -> None:
         """A word in code quotes with an underscore is a column, a table, a venue, or one of the few listed here."""
         columns = {column for names in described().values() for column in names}
-        known = columns | PUBLISHED | set(VENUES) | set(DATASETS) | OTHER_WORDS | VALUES
-        words = {word for word in quoted(METRICS.read_text()) if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", word)}
+        known = columns | PUBLISHED | set(VENUES) | set(DATASETS) | OTHER_WORDS | REASONS | VALUES
+        words = {word for word in quoted(told_of_metrics()) if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", word)}
 
         assert words - known - {"known_at", "published_partitions"} == set()
 
