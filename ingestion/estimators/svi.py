@@ -15,7 +15,8 @@ from scipy.special import ndtr
 
 Floats = NDArray[np.float64]
 
-STEPS = 100
+STEPS = 500
+STUCK = 1e8  # damping at which a step is too short to matter
 SLICES_AT_ONCE = 128
 STEEPEST_RHO = 0.999
 WIDE = 2.0  # log-moneyness; at 0.5 the arbitrage of Vogt's slice stays unseen
@@ -143,26 +144,31 @@ def _improved(k: Floats, w: Floats, weight: Floats) -> Svi:
         np.stack([0 * low + 5, 0 * low + 5, 0 * low + 4, low + width, np.log(width)]),
     )
     free = np.clip(free, *bounds)
-    damping = np.full(len(k), 1e-3)  # each slice has its own
+    damping = np.full(len(k), 1e-3)  # each slice has its own, infinite once it improves no more
     residual = weight * (_slice_of(free).total_variance(k) - w)
     cost = np.sum(residual**2, axis=1)
     for _ in range(STEPS):
-        slope = weight[..., None] * _derivatives(free, k)
+        going = np.flatnonzero(damping < STUCK)
+        if not len(going):
+            break
+        slope = weight[going, :, None] * _derivatives(free[:, going], k[going])
         transposed = np.swapaxes(slope, 1, 2)
         normal = transposed @ slope
         diagonal = np.einsum("sii->si", normal)
-        stiff = (damping[:, None] * diagonal + 1e-14 * diagonal.sum(axis=1, keepdims=True) + 1e-300)[..., None]
-        step = np.linalg.solve(normal + stiff * np.eye(5), -(transposed @ residual[..., None]))[..., 0].T
-        tried = np.clip(free + step, *bounds)
-        off = weight * (_slice_of(tried).total_variance(k) - w)
-        tried_cost = np.sum(off**2, axis=1)
-        is_better = tried_cost < cost
-        free[:, is_better], residual[is_better], cost[is_better] = (
+        stiff = (damping[going, None] * diagonal + 1e-14 * diagonal.sum(axis=1, keepdims=True) + 1e-300)[..., None]
+        step = np.linalg.solve(normal + stiff * np.eye(5), -(transposed @ residual[going, :, None]))[..., 0].T
+        tried = np.clip(free[:, going] + step, *(bound[:, going] for bound in bounds))
+        off = weight[going] * (_slice_of(tried).total_variance(k[going]) - w[going])
+        gain = cost[going] - np.sum(off**2, axis=1)
+        is_better = gain > 0
+        is_done = is_better & (gain <= 1e-10 * cost[going])
+        damping[going] = np.where(is_done, np.inf, np.maximum(damping[going] * np.where(is_better, 0.2, 4), 1e-12))
+        better = going[is_better]
+        free[:, better], residual[better], cost[better] = (
             tried[:, is_better],
             off[is_better],
-            tried_cost[is_better],
+            (cost[going] - gain)[is_better],
         )
-        damping = np.clip(np.where(is_better, damping / 5, damping * 4), 1e-12, 1e8)
     return _slice_of(free)
 
 

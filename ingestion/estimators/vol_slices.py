@@ -16,6 +16,7 @@ from ingestion.estimators.svi import Floats, Svi, fit
 MIN_STRIKES = 5
 SLICE = ["underlying", "settle_asset", "look_ts", "expiry_ts"]
 CALENDAR_POINTS = 101
+LEAST_VEGA = 1e-12  # minutes before expiry every strike may be far out, and still they are a smile
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 _MEASURED = (
@@ -77,7 +78,7 @@ def _strikes(quotes: pd.DataFrame) -> pd.DataFrame:
     k, w = quotes["log_moneyness"], vol**2 * quotes["years_to_expiry"]
     d1 = -k / np.sqrt(w) + np.sqrt(w) / 2
     found = quotes[[*SLICE, "strike_px", "captured_ts"]].assign(
-        k=k, w=w, vega=np.exp(-(d1**2) / 2), is_vol_alone=quotes["mid_iv_ann"].isna()
+        k=k, w=w, vega=np.maximum(np.exp(-(d1**2) / 2), LEAST_VEGA), is_vol_alone=quotes["mid_iv_ann"].isna()
     )
     found = found[is_quoted & (is_call == (k >= 0))]
     # Of two in one reply, what was solved from prices comes last and stands.

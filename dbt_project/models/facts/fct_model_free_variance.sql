@@ -66,7 +66,7 @@ indices as (
         venue,
         underlying,
         utc_hour,
-        {{ epoch_s('event_ts') }} + coalesce(interval_s, 0) as known_s,
+        coalesce({{ epoch_s('event_ts') }} + interval_s, {{ epoch_s('event_ts') }}) as known_s,
         {{ value_at_min('close_iv_ann', 'coalesce(interval_s, 0)') }} as close_iv_ann
 
     from {{ ref('stg_volatility_indices') }}
