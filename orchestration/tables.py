@@ -39,6 +39,26 @@ HOURLY_TABLES = (
         ("underlying", "venue", "tenor_days", "captured_ts"),
         matures_after_days=(7, 30, 60, 90),  # the tenors: realised volatility after the hour
     ),
+    PublishedTable(
+        "fct_implied_vol",
+        "facts",
+        "utc_hour",
+        (*INSTRUMENT, "captured_ts", "event_ts"),
+        nullable=("event_ts",),  # a reply may not say
+    ),
+    _hourly("fct_vol_surface", "facts", "venue", "underlying", "settle_asset", "captured_ts", "expiry_ts"),
+    _hourly(
+        "fct_vol_surface_grid",
+        "facts",
+        *("venue", "underlying", "settle_asset", "captured_ts", "tenor_days", "log_moneyness"),
+    ),
+    PublishedTable(
+        "fct_model_free_variance",
+        "facts",
+        "utc_hour",
+        ("venue", "underlying", "settle_asset", "captured_ts", "expiry_ts"),
+        nullable=("expiry_ts",),  # null: at 30 days
+    ),
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_pressure", "facts", "underlying", "utc_hour"),
     _hourly("fct_liquidity", "facts", *INSTRUMENT, "utc_hour"),

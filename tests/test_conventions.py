@@ -34,16 +34,20 @@ MAY_READ = {
     "marts": {"intermediate", "facts", "marts", "seed"},
 }
 UNITS = (
-    *("_ts", "_date", "_hour", "_px", "_qty", "_base", "_usd", "_bps", "_frac", "_ann", "_per_hour"),
+    *("_ts", "_date", "_hour", "_px", "_qty", "_base", "_usd", "_bps", "_frac", "_ann", "_per_hour", "_per_usd"),
     *("_z", "_s", "_ms", "_days", "_count", "_index", "_id"),
 )
-# Names, and the three numbers that no suffix fits; each says its unit in its description.
+# Names, and the numbers that no suffix fits; each says its unit in its description.
 WORDS = {
     *("venue", "kind", "symbol", "underlying", "dataset", "quote_asset", "settle_asset", "option_type"),
     *("reference_venue", "reference_kind", "reference_symbol", "derivative_px_source", "funding_interval_source"),
     *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade"),
     *("lowest_venue", "highest_venue"),
     *("contract_size", "quote_rate", "days_to_expiry"),
+    *("contract_size", "quote_rate", "days_to_expiry", "years_to_expiry", "log_moneyness"),
+    *("forward_source", "mark_iv_source", "bid_iv_reason", "mid_iv_reason", "ask_iv_reason", "mark_iv_reason"),
+    *("fit_reason", "svi_a", "svi_b", "svi_rho", "svi_m", "svi_sigma"),
+    *("lowest_log_moneyness", "highest_log_moneyness", "least_density_log_moneyness"),
 }
 # What Spark spells otherwise, or not at all: it belongs behind a dispatched macro.
 DUCKDB_ALONE = {

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from ingestion.estimators import implied_vols
+from ingestion.estimators import implied_vols, vol_slices
 
 
 class Estimator(NamedTuple):
@@ -22,5 +22,6 @@ class Estimator(NamedTuple):
 
 ESTIMATORS = (
     Estimator("implied_vols", ("option_quotes", "instruments"), implied_vols.SCHEMA, implied_vols.implied_vols),
+    Estimator("vol_slices", ("implied_vols",), vol_slices.SCHEMA, vol_slices.vol_slices),
 )
 SOURCE_OF = {each.name: each.rests_on[0] for each in ESTIMATORS}

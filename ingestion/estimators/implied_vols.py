@@ -2,6 +2,7 @@
 
 Undiscounted Black-76 (r = 0), time in seconds over 365 days from our clock, solved by Jaeckel's
 "Let's Be Rational" (library `lbriv`). With the index as forward the answer is wrong by points of volatility.
+Greeks are those of the mark's volatility; what the venue itself says stands beside ours.
 """
 
 from typing import Any
@@ -13,12 +14,25 @@ import pyarrow.compute as pc
 from lbriv import compute_trades_greeks
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from ingestion.estimators.black76 import DAYS_PER_YEAR, Floats, Greeks, greeks
+from ingestion.estimators.looks import looks
 
-SECONDS_PER_YEAR = 365 * 86_400
+SECONDS_PER_YEAR = DAYS_PER_YEAR * 86_400
 QUOTES = ("bid", "mid", "ask", "mark")
 NONE = np.array(None, dtype=object)
-REASONS = ("no_quote", "no_forward", "expired", "below_intrinsic", "above_max")
+REASONS = ("no_quote", "no_forward", "expired", "below_intrinsic", "above_max", "above_range")
+MAX_VOL_ANN = 10.0  # beyond it a premium of one tick minutes before expiry says nothing of volatility
+MAX_FORWARD_AGE = pd.Timedelta(seconds=60)
+COIN_GREEKS = ("coin_delta_frac", "coin_gamma_per_usd", "vega_base", "theta_base")
+VENUE_SAID = {
+    "bid_iv_ann": "venue_bid_iv_ann",
+    "ask_iv_ann": "venue_ask_iv_ann",
+    "mark_iv_ann": "venue_mark_iv_ann",
+    "delta": "venue_delta_frac",
+    "gamma": "venue_gamma_per_usd",
+    "vega": "venue_vega_usd",
+    "theta": "venue_theta_usd",
+}
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 _FIELDS: "list[pa.Field[Any]]" = [
@@ -27,17 +41,23 @@ _FIELDS: "list[pa.Field[Any]]" = [
     pa.field("kind", pa.string()),
     pa.field("symbol", pa.string()),
     pa.field("captured_ts", _INSTANT),
+    pa.field("event_ts", _INSTANT),
+    pa.field("look_ts", _INSTANT),
     pa.field("underlying", pa.string()),
+    pa.field("settle_asset", pa.string()),
     pa.field("expiry_ts", _INSTANT),
     pa.field("strike_px", pa.float64()),
     pa.field("option_type", pa.string()),
     pa.field("forward_px", pa.float64()),
     pa.field("forward_source", pa.string()),
+    pa.field("log_moneyness", pa.float64()),
     pa.field("years_to_expiry", pa.float64()),
     *(pa.field(f"{quote}_premium_usd", pa.float64()) for quote in QUOTES),
     *(pa.field(f"{quote}_iv_ann", pa.float64()) for quote in QUOTES),
     *(pa.field(f"{quote}_iv_reason", pa.string()) for quote in QUOTES),
     pa.field("mark_iv_source", pa.string()),
+    *(pa.field(greek, pa.float64()) for greek in Greeks._fields),
+    *(pa.field(said, pa.float64()) for said in VENUE_SAID.values()),
 ]
 SCHEMA = pa.schema(_FIELDS)
 
@@ -79,6 +99,7 @@ def implied_vols(quotes: pa.Table, instruments: pa.Table) -> pa.Table:
 
     `quotes` and `instruments` are lake tables (`option_quotes`, `instruments`) of the same venue and hour.
     Where the venue gives vols and no prices (OKX), its own are taken and `mark_iv_source` says `venue`.
+    `look_ts` is common to the quotes that one look at the underlying's options brought.
     """
     options = instruments.filter(pc.field("kind") == "option")
     if not quotes.num_rows or not options.num_rows:
@@ -87,28 +108,39 @@ def implied_vols(quotes: pa.Table, instruments: pa.Table) -> pa.Table:
     if frame.empty:
         return SCHEMA.empty_table()
     frame["underlying"] = frame["base_asset"]
+    frame["look_ts"] = frame.groupby(["underlying", "settle_asset"], dropna=False)["captured_ts"].transform(looks)
+    for field, said in VENUE_SAID.items():
+        values = _floats(frame[field])
+        is_a_vol = (values > 0) & (values <= MAX_VOL_ANN)  # 0 where the venue has none
+        frame[said] = np.where(is_a_vol, values, np.nan) if said.endswith("_ann") else values
     seconds = (frame["expiry_ts"] - frame["captured_ts"]).dt.total_seconds()
     frame["years_to_expiry"] = seconds / SECONDS_PER_YEAR
     frame["mid_px"] = (frame["bid_px"] + frame["ask_px"]) / 2
     _complete_forwards(frame)
-    to_usd = np.where(frame["is_inverse"].astype(bool), frame["forward_px"], 1.0)
+    forwards, strikes, years = (_floats(frame[name]) for name in ("forward_px", "strike_px", "years_to_expiry"))
+    is_call, is_inverse = (frame["option_type"] == "call").to_numpy(), frame["is_inverse"].to_numpy(dtype=bool)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        frame["log_moneyness"] = np.where(forwards > 0, np.log(strikes / forwards), np.nan)
+    to_usd = np.where(is_inverse, forwards, 1.0)
     for quote in QUOTES:
-        frame[f"{quote}_premium_usd"] = frame[f"{quote}_px"] * to_usd
-        vols, reasons = implied_vol(
-            _floats(frame[f"{quote}_premium_usd"]),
-            _floats(frame["forward_px"]),
-            _floats(frame["strike_px"]),
-            _floats(frame["years_to_expiry"]),
-            (frame["option_type"] == "call").to_numpy(),
-        )
-        given = f"{quote}_iv_ann"
-        venue_vols = _floats(frame[given]) if given in frame else np.full(len(frame), np.nan)
-        take_venue = (reasons == "no_quote") & np.isfinite(venue_vols) & (frame["years_to_expiry"] > 0).to_numpy()
-        frame[f"{quote}_iv_reason"] = np.where(take_venue, NONE, reasons)
-        frame[f"{quote}_iv_ann"] = np.where(take_venue, venue_vols, vols)
+        premiums = _floats(frame[f"{quote}_px"]) * to_usd
+        vols, reasons = implied_vol(premiums, forwards, strikes, years, is_call)
+        venue_vols = _floats(frame[f"{quote}_iv_ann"]) if quote != "mid" else np.full(len(frame), np.nan)
+        take_venue = (reasons == "no_quote") & (venue_vols > 0) & (years > 0)
+        taken, reasons = np.where(take_venue, venue_vols, vols), np.where(take_venue, NONE, reasons)
+        # A premium in coin is no dollars without a forward.
+        reasons[(reasons == "no_quote") & frame[f"{quote}_px"].notna().to_numpy()] = "no_forward"
+        is_beyond = taken > MAX_VOL_ANN
+        frame[f"{quote}_premium_usd"] = premiums
+        frame[f"{quote}_iv_reason"] = np.where(is_beyond, "above_range", reasons)
+        frame[f"{quote}_iv_ann"] = np.where(is_beyond, np.nan, taken)
         if quote == "mark":
-            frame["mark_iv_source"] = np.where(take_venue, "venue", np.where(np.isfinite(vols), "inverted", NONE))
-    frame = frame.sort_values(["symbol", "captured_ts"], kind="stable")
+            is_told = np.isfinite(taken) & ~is_beyond
+            frame["mark_iv_source"] = np.where(is_told, np.where(take_venue, "venue", "inverted"), NONE)
+    measured = greeks(forwards, strikes, _floats(frame["mark_iv_ann"]), years, is_call)._asdict()
+    for name, values in measured.items():
+        frame[name] = np.where(is_inverse, values, np.nan) if name in COIN_GREEKS else values
+    frame = frame.sort_values(["symbol", "captured_ts", "event_ts"], kind="stable")
     return pa.Table.from_pandas(frame[SCHEMA.names], schema=SCHEMA, preserve_index=False, safe=True)
 
 
@@ -118,16 +150,17 @@ def _with_terms(quotes: pd.DataFrame, options: pd.DataFrame) -> pd.DataFrame:
     terms = options.sort_values("captured_ts", kind="stable")
     terms["captured_ts"] = terms["captured_ts"].where(terms.duplicated(name), terms["utc_hour"])
     terms = terms.sort_values("captured_ts", kind="stable")
-    said = ["captured_ts", *name, "base_asset", "is_inverse", "strike_px", "option_type", "expiry_ts"]
+    said = ["captured_ts", *name, "base_asset", "settle_asset", "is_inverse", "strike_px", "option_type", "expiry_ts"]
     found = pd.merge_asof(quotes.sort_values("captured_ts", kind="stable"), terms[said], on="captured_ts", by=name)
     return found[found["base_asset"].notna()].reset_index(drop=True)
 
 
 def _complete_forwards(frame: pd.DataFrame) -> None:
-    """Use the venue's forward; else put-call parity at the strike where call and put marks are nearest."""
+    """Use the forward told with the quote; else the expiry's newest of the last minute; else put-call parity."""
     frame["forward_source"] = np.where(np.isfinite(_floats(frame["forward_px"])), "venue", NONE)
+    _carry_forwards(frame)
     missing = frame["forward_px"].isna() & frame["mark_px"].notna() & ~frame["is_inverse"].astype(bool)
-    for _, group in frame[missing].groupby(["captured_ts", "base_asset", "expiry_ts"]):
+    for _, group in frame[missing].groupby(["captured_ts", "base_asset", "settle_asset", "expiry_ts"], dropna=False):
         marks = group.pivot_table(index="strike_px", columns="option_type", values="mark_px", aggfunc="first")
         if {"call", "put"} <= set(marks.columns):
             gap = (marks["call"] - marks["put"]).dropna()
@@ -136,6 +169,26 @@ def _complete_forwards(frame: pd.DataFrame) -> None:
                 forward_px = float(gap.index[nearest]) + float(gap.iloc[nearest])
                 frame.loc[group.index, "forward_px"] = forward_px
                 frame.loc[group.index, "forward_source"] = "parity"
+
+
+def _carry_forwards(frame: pd.DataFrame) -> None:
+    """A venue may tell its prices apart from its forwards (OKX): the median of the expiry's newest reply with one."""
+    expiry = ["base_asset", "settle_asset", "expiry_ts"]
+    has_none = frame["forward_px"].isna()
+    told = frame[~has_none].groupby([*expiry, "captured_ts"], as_index=False).agg({"forward_px": "median"})
+    wanting = frame[has_none & (frame["bid_px"].notna() | frame["ask_px"].notna())]
+    if wanting.empty or told.empty:
+        return
+    found = pd.merge_asof(
+        wanting[[*expiry, "captured_ts"]].reset_index().sort_values("captured_ts", kind="stable"),
+        told.sort_values(by="captured_ts", kind="stable"),
+        on="captured_ts",
+        by=expiry,
+        tolerance=MAX_FORWARD_AGE,
+    ).set_index("index")
+    carried = found["forward_px"].dropna()
+    frame.loc[carried.index, "forward_px"] = carried
+    frame.loc[carried.index, "forward_source"] = "venue_earlier"
 
 
 def _floats(column: "pd.Series[float]") -> Floats:
