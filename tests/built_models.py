@@ -19,11 +19,11 @@ def stage_hours(folder: Path, lake: Lake | None = None, hours: Sequence[datetime
     return path
 
 
-def build(path: Path, *models: str) -> None:
-    """Run these models and all that they rest on, over everything that is staged."""
+def build(path: Path, *models: str, **variables: str) -> None:
+    """Run these models and all that they rest on, over everything that is staged, or the window that variables say."""
     folder, project = path.parent, str(DBT_PROJECT.project_dir)
     command = [DBT_EXECUTABLE, "--quiet", "run", "--select", *(f"+{model}" for model in models)]
-    command += ["--vars", json.dumps({"warehouse_path": str(path)})]
+    command += ["--vars", json.dumps({"warehouse_path": str(path), **variables})]
     command += ["--project-dir", project, "--profiles-dir", project]
     command += ["--target-path", str(folder / "target"), "--log-path", str(folder)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
