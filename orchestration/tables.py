@@ -28,6 +28,9 @@ HOURLY_TABLES = (
         ("venue", "underlying", "captured_ts", "expiry_ts"),
         nullable=("expiry_ts",),  # null: all expiries together
     ),
+    _hourly(
+        "fct_options_positioning_by_strike", "facts", "venue", "underlying", "expiry_ts", "strike_px", "captured_ts"
+    ),
     PublishedTable(
         "fct_vol_spread",
         "facts",
