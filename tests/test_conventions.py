@@ -41,7 +41,7 @@ UNITS = (
 WORDS = {
     *("venue", "kind", "symbol", "underlying", "dataset", "quote_asset", "settle_asset", "option_type"),
     *("reference_venue", "reference_kind", "reference_symbol", "derivative_px_source", "funding_interval_source"),
-    *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade"),
+    *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade", "positioning"),
     *("contract_size", "quote_rate", "days_to_expiry"),
 }
 # What Spark spells otherwise, or not at all: it belongs behind a dispatched macro.

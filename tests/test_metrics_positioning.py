@@ -59,7 +59,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         connection.execute(
             f"insert into lake.instruments by name select {told}, symbol, underlying as base_asset, "
             "'USD' as quote_asset, underlying as settle_asset, 1.0 as contract_size, 'base' as amount_unit, "
-            "true as is_inverse, false as is_quanto, 'listed' as terms_source, strike_px, option_type, expiry_ts from rows"
+            "true as is_inverse, false as is_quanto, 'listed' as terms_source, strike_px, option_type, expiry_ts "
+            "from rows"
         )
         connection.execute(
             f"insert into lake.open_interest by name select {told}, symbol, coins as open_interest_qty from rows"
