@@ -41,6 +41,7 @@ HOURLY_TABLES = (
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_liquidations", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_leverage", "facts", *INSTRUMENT, "utc_hour"),
+    _hourly("fct_margin_stress", "facts", *INSTRUMENT, "utc_hour", "shock_frac"),
     _hourly("fct_realized_vol", "facts", "underlying", "utc_hour", "window_s", "bar_s"),
     _hourly("fct_data_coverage", "facts", "venue", "dataset", "utc_hour"),
     _hourly("mart_pressure_differentials_hourly", "marts", "underlying", "utc_hour"),
