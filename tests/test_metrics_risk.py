@@ -154,8 +154,8 @@ def tier_of(contract: Contract, usd: float, px: float) -> dict[str, str] | None:
     with TIERS.open() as lines:
         for row in csv.DictReader(lines):
             size = usd if row["size_unit"] == "usd" else usd / px
-            held = (row["venue"], row["underlying"], row["is_inverse"])
-            if held == (contract.venue, "BTC", str(contract.is_inverse).lower()) and (
+            held = (row["venue"], row["kind"], row["underlying"], row["is_inverse"])
+            if held == (contract.venue, "perp", "BTC", str(contract.is_inverse).lower()) and (
                 float(row["size_floor"]) < size <= float(row["size_cap"] or "inf")
                 and date.fromisoformat(row["valid_from"]) <= HOUR.date()
             ):

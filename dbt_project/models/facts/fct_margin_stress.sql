@@ -74,7 +74,7 @@ positions as (
     cross join standard_positions
 
     inner join {{ ref('margin_tiers') }} as tiers
-        on {{ matches('contracts', 'tiers', ['venue', 'underlying', 'is_inverse']) }}
+        on {{ matches('contracts', 'tiers', ['venue', 'kind', 'underlying', 'is_inverse']) }}
         and {{ date_of('contracts.utc_hour') }} >= tiers.valid_from
         and (tiers.valid_to is null or {{ date_of('contracts.utc_hour') }} < tiers.valid_to)
         and case
