@@ -84,7 +84,7 @@ totals as (
             as {{ type }}_gamma_usd,
         {%- endfor %}
         {{ ordered_sum('gamma_exposure_usd', 'symbol') }} as gamma_exposure_usd,
-        {{ ordered_sum('case when gamma_exposure_usd is not null then open_interest_base end', 'symbol') }}
+        {{ ordered_sum('case when gamma_exposure_usd is null then 0.0 else open_interest_base end', 'symbol') }}
             as gamma_oi_base,
         {{ ordered_sum('open_interest_base', 'symbol') }} as oi_base,
         count(*) as contracts_count
@@ -121,7 +121,7 @@ final as (
         coalesce(totals.call_gamma_usd - totals.put_gamma_usd, totals.call_gamma_usd, -totals.put_gamma_usd)
             as gamma_if_dealers_long_calls_short_puts_usd,
         -totals.gamma_exposure_usd as gamma_if_dealers_short_all_usd,
-        coalesce(totals.gamma_oi_base, 0.0) / nullif(totals.oi_base, 0) as gamma_oi_share_frac
+        totals.gamma_oi_base / nullif(totals.oi_base, 0) as gamma_oi_share_frac
 
     from totals
 

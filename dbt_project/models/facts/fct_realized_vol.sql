@@ -4,7 +4,10 @@
 -#}
 
 {#- Windows in hours, each with the seconds of the bars that measure it: minutes and five minutes are of trades, hours of candles. -#}
-{%- set measured = [(1, 60), (1, 300), (24, 300), (24, 3600), (168, 3600), (720, 3600), (1440, 3600), (2160, 3600)] %}
+{%- set hour_s = seconds_per_hour() %}
+{%- set measured = [
+    (1, 60), (1, 300), (24, 300), (24, hour_s), (168, hour_s), (720, hour_s), (1440, hour_s), (2160, hour_s),
+] %}
 {%- set ohlc = ['open_px', 'high_px', 'low_px', 'close_px'] %}
 {%- set series = "partition by underlying, bar_s order by bar_ts" %}
 
@@ -42,7 +45,7 @@ bars as (
 
     {% for rows, bar_s, told in [
         ('minutes', 60, 'utc_hour'), ('five_minutes', 300, 'utc_hour'),
-        (ref('int_hourly_bars_merged'), seconds_per_hour(), 'first_told_hour'),
+        (ref('int_hourly_bars_merged'), hour_s, 'first_told_hour'),
     ] -%}
     select
         underlying,
@@ -131,7 +134,7 @@ windows as (
 
     {% for window_hours, bar_s in measured -%}
     select
-        {{ window_hours }} * {{ seconds_per_hour() }} as window_s,
+        {{ window_hours }} * {{ hour_s }} as window_s,
         {{ bar_s }} as bar_s
     {{ "union all" if not loop.last }}
     {% endfor %}
