@@ -32,6 +32,9 @@ HOURLY_TABLES = (
         ("venue", "underlying", "captured_ts", "expiry_ts"),
         nullable=("expiry_ts",),  # null: all expiries together
     ),
+    _hourly(
+        "fct_options_positioning_by_strike", "facts", "venue", "underlying", "expiry_ts", "strike_px", "captured_ts"
+    ),
     PublishedTable(
         "fct_vol_spread",
         "facts",
@@ -60,12 +63,16 @@ HOURLY_TABLES = (
         nullable=("expiry_ts",),  # null: at 30 days
     ),
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),
-    _hourly("fct_pressure", "facts", "underlying", "utc_hour"),
     _hourly("fct_liquidity", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_vpin", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_price_gaps", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_dispersion", "facts", "underlying", "kind", "minute_ts"),
     _hourly("fct_lead_lag", "facts", *INSTRUMENT, "reference_venue", "reference_kind", "reference_symbol", "utc_hour"),
+    _hourly("fct_liquidations", "facts", *INSTRUMENT, "utc_hour"),
+    _hourly("fct_leverage", "facts", *INSTRUMENT, "utc_hour"),
+    _hourly("fct_margin_stress", "facts", *INSTRUMENT, "utc_hour", "shock_frac"),
+    _hourly("fct_realized_vol", "facts", "underlying", "utc_hour", "window_s", "bar_s"),
+    _hourly("fct_pressure", "facts", "underlying", "utc_hour"),
     _hourly("fct_stress", "facts", "underlying", "utc_hour"),
     _hourly("fct_data_coverage", "facts", "venue", "dataset", "utc_hour"),
     _hourly("mart_order_book_pressure_hourly", "marts", *INSTRUMENT, "utc_hour"),

@@ -19,12 +19,13 @@ def stage_hours(folder: Path, lake: Lake | None = None, hours: Sequence[datetime
     return path
 
 
-def build(path: Path, *models: str, hours: tuple[datetime, datetime] | None = None) -> None:
-    """Run these models and all that they rest on, over all that is staged, or from the first hour to the second."""
+def build(path: Path, *models: str, hours: tuple[datetime, datetime] | None = None, **variables: str) -> None:
+    """Run these models and all that they rest on, seeds too, over all that is staged, or from one hour to the other."""
     folder, project = path.parent, str(DBT_PROJECT.project_dir)
-    command = [DBT_EXECUTABLE, "--quiet", "run", "--select", *(f"+{model}" for model in models)]
+    command = [DBT_EXECUTABLE, "--quiet", "build", "--select", *(f"+{model}" for model in models)]
+    command += ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
     window = dict(zip(("from_hour", "to_hour"), map(str, hours), strict=True)) if hours else {}
-    command += ["--vars", json.dumps({"warehouse_path": str(path), **window})]
+    command += ["--vars", json.dumps({"warehouse_path": str(path), **window, **variables})]
     command += ["--project-dir", project, "--profiles-dir", project]
     command += ["--target-path", str(folder / "target"), "--log-path", str(folder)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)

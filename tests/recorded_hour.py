@@ -171,12 +171,22 @@ def deribit_vols() -> tuple[datetime, list[Vol]]:
     reply = only_reply("deribit", "get_book_summary_by_currency", "currency=BTC&kind=option")
     at, vols = instant(reply), []
     for row in reply["body"]["result"]:
-        option, forward = Option(row["instrument_name"]), row["underlying_price"]
+        oi = Decimal(repr(row["open_interest"]))
+        option, forward = Option(row["instrument_name"], oi), row["underlying_price"]
         if row["mark_price"]:
             total = bisected(row["mark_price"] * forward, forward, float(option.strike), is_call=option.is_call)
             if total is not None:
                 vols.append((option, forward, total / math.sqrt(years_to(option.expiry, at))))
     return at, vols
+
+
+def gamma_exposure(vol: Vol, open_interest: float, at: datetime) -> float:
+    """Dollars of delta that these coins of an option shift on one percent of its forward."""
+    option, forward, sigma = vol
+    total_vol = sigma * math.sqrt(years_to(option.expiry, at))
+    d1 = math.log(forward / float(option.strike)) / total_vol + total_vol / 2
+    density = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi)
+    return density / (forward * total_vol) * open_interest * forward * forward / 100
 
 
 def okx_vols() -> tuple[datetime, list[Vol]]:

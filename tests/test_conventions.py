@@ -43,6 +43,7 @@ WORDS = {
     *("reference_venue", "reference_kind", "reference_symbol", "derivative_px_source", "funding_interval_source"),
     *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade"),
     *("lowest_venue", "highest_venue"),
+    *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade", "positioning"),
     *("contract_size", "quote_rate", "days_to_expiry"),
     *("contract_size", "quote_rate", "days_to_expiry", "years_to_expiry", "log_moneyness"),
     *("forward_source", "mark_iv_source", "bid_iv_reason", "mid_iv_reason", "ask_iv_reason", "mark_iv_reason"),

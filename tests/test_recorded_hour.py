@@ -22,6 +22,7 @@ from tests.recorded_hour import (
     days_between,
     deribit_vols,
     expiry_of,
+    gamma_exposure,
     instant,
     mid_of,
     okx_vols,
@@ -80,6 +81,33 @@ def test_okxs_options_are_placed_in_coin_and_without_those_that_expired(replayed
 
     assert any(option.expiry <= instant(reply) for option in options)
     assert_positioning(replayed_hour, "okx", underlying, options, instant(reply))
+
+
+def test_deribits_gamma_at_each_strike_is_that_of_its_marks(replayed_hour: Replay) -> None:
+    """Premiums are inverted by bisection here. Calls and puts of a strike apart, and less each other in the total."""
+    at, vols = deribit_vols()
+    by_strike: dict[tuple[datetime, float], dict[str, float]] = defaultdict(lambda: {"call": 0.0, "put": 0.0})
+    for vol in vols:
+        option = vol[0]
+        by_strike[option.expiry, float(option.strike)]["call" if option.is_call else "put"] += gamma_exposure(
+            vol, float(option.oi), at
+        )
+    rows = replayed_hour.rows(
+        "select *, coalesce(call_gamma_usd, 0) as call, coalesce(put_gamma_usd, 0) as put "
+        "from fct_options_positioning_by_strike where venue = 'deribit' and underlying = 'BTC'"
+    )
+    told = {(row["expiry_ts"].astimezone(UTC), row["strike_px"]): row for row in rows}
+    [total] = replayed_hour.rows(
+        "select * from fct_options_positioning where venue = 'deribit' and underlying = 'BTC' and expiry_ts is null"
+    )
+    sums = {side: sum(own[side] for own in by_strike.values()) for side in ("call", "put")}
+
+    assert_agreement(
+        f"deribit gamma at {len(by_strike)} strikes",
+        worst_errors((told[where], own) for where, own in by_strike.items()),
+    )
+    assert total["gamma_exposure_usd"] == pytest.approx(sums["call"] + sums["put"], rel=1e-9)
+    assert total["gamma_if_dealers_long_calls_short_puts_usd"] == pytest.approx(sums["call"] - sums["put"], rel=1e-9)
 
 
 # Basis.

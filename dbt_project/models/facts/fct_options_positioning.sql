@@ -7,119 +7,9 @@
 
 with
 
-observed as (
-
-    select
-        venue,
-        symbol,
-        underlying,
-        utc_hour,
-        captured_ts,
-        expiry_ts,
-        strike_px,
-        option_type,
-        max(open_interest_base) as open_interest_base
-
-    from {{ ref('stg_open_interest') }}
-
-    where kind = 'option' and expiry_ts > captured_ts and {{ in_window('utc_hour') }}
-
-    group by venue, symbol, underlying, utc_hour, captured_ts, expiry_ts, strike_px, option_type
-
-),
-
--- A venue may tell its options in several replies, one a currency or an expiry: those that follow each other closely
--- are one look, of the instant when it was whole.
-paced as (
-
-    select
-        *,
-        case
-            when {{ epoch_s('captured_ts') }} - lag({{ epoch_s('captured_ts') }}) over (
-                partition by venue, underlying, utc_hour order by captured_ts
-            ) > {{ var("max_gap_in_sweep_s") }} then 1
-            else 0
-        end as is_next_sweep
-
-    from observed
-
-),
-
-numbered as (
-
-    select
-        *,
-        sum(is_next_sweep) over (partition by venue, underlying, utc_hour order by captured_ts) as sweep
-
-    from paced
-
-),
-
-swept as (
-
-    select
-        *,
-        max(captured_ts) over (partition by venue, underlying, utc_hour, sweep) as swept_ts,
-        row_number() over (
-            partition by venue, symbol, utc_hour, sweep order by captured_ts desc
-        ) as newest_first
-
-    from numbered
-
-),
-
-interest as (
-
-    select
-        venue,
-        symbol,
-        underlying,
-        utc_hour,
-        expiry_ts,
-        strike_px,
-        option_type,
-        open_interest_base,
-        swept_ts as captured_ts
-
-    from swept
-
-    where newest_first = 1
-
-),
-
-volumes as (
-
-    select
-        venue,
-        symbol,
-        utc_hour,
-        captured_ts as volume_captured_ts,
-        max(volume_24h_base) as volume_24h_base
-
-    from {{ ref('stg_option_quotes') }}
-
-    where volume_24h_base is not null and {{ in_window('utc_hour') }}
-
-    group by venue, symbol, utc_hour, captured_ts
-
-),
-
--- A venue may tell open interest and volume in two replies: the newest volume at or before the open interest.
 contracts as (
 
-    select
-        interest.*,
-        case
-            when {{ epoch_s('interest.captured_ts') }} - {{ epoch_s('volumes.volume_captured_ts') }}
-                <= {{ var("max_open_interest_age_s") }}
-                then volumes.volume_24h_base
-        end as volume_24h_base
-
-    from interest
-
-    {{ last_known_join(
-        'interest', 'volumes', ['venue', 'symbol', 'utc_hour'], 'captured_ts', 'volume_captured_ts'
-    ) }}
+    select * from {{ ref('int_option_positions_valued') }} where {{ in_window('utc_hour') }}
 
 ),
 
@@ -190,7 +80,13 @@ totals as (
             as {{ type }}_oi_base,
         {{ ordered_sum("case when option_type = '" ~ type ~ "' then volume_24h_base end", 'symbol') }}
             as {{ type }}_volume_base,
+        {{ ordered_sum("case when option_type = '" ~ type ~ "' then gamma_exposure_usd end", 'symbol') }}
+            as {{ type }}_gamma_usd,
         {%- endfor %}
+        {{ ordered_sum('gamma_exposure_usd', 'symbol') }} as gamma_exposure_usd,
+        {{ ordered_sum('case when gamma_exposure_usd is null then 0.0 else open_interest_base end', 'symbol') }}
+            as gamma_oi_base,
+        {{ ordered_sum('open_interest_base', 'symbol') }} as oi_base,
         count(*) as contracts_count
 
     from contracts
@@ -220,7 +116,12 @@ final as (
         totals.put_volume_base,
         totals.put_volume_base / nullif(totals.call_volume_base, 0) as put_call_volume_frac,
         {{ imbalance('totals.call_volume_base', 'totals.put_volume_base') }} as volume_imbalance_frac,
-        least_pains.max_pain_px
+        least_pains.max_pain_px,
+        totals.gamma_exposure_usd,
+        coalesce(totals.call_gamma_usd - totals.put_gamma_usd, totals.call_gamma_usd, -totals.put_gamma_usd)
+            as gamma_if_dealers_long_calls_short_puts_usd,
+        -totals.gamma_exposure_usd as gamma_if_dealers_short_all_usd,
+        totals.gamma_oi_base / nullif(totals.oi_base, 0) as gamma_oi_share_frac
 
     from totals
 

@@ -1,6 +1,9 @@
 {{ config(meta={"partition": "incoming", "key": ["underlying", "bar_ts"]}) }}
 
-{#- Hourly closes of the reference pair of each underlying, once a bar, whichever hour's run brought them. -#}
+{#-
+    Hourly bars of the reference pair of each underlying, once a bar, whichever hour's run brought them, with the first
+    hour whose replies told them: what an hour knew does not depend on which other hours ran with it.
+-#}
 
 with
 
@@ -19,16 +22,42 @@ candles as (
 
 ),
 
-final as (
+bars as (
 
     select
         underlying,
         bar_ts,
-        {{ value_at_max('close_px', 'captured_ts') }} as close_px
+        {%- for px in ['open_px', 'high_px', 'low_px', 'close_px'] %}
+        {{ value_at_max(px, 'captured_ts') }} as {{ px }},
+        {%- endfor %}
+        min(utc_hour) as first_told_hour
 
     from candles
 
     group by underlying, bar_ts
+
+),
+
+final as (
+
+    select
+        bars.underlying,
+        bars.bar_ts,
+        bars.open_px,
+        bars.high_px,
+        bars.low_px,
+        bars.close_px,
+        {%- if is_incremental() %}
+        least(bars.first_told_hour, kept.first_told_hour) as first_told_hour
+        {%- else %}
+        bars.first_told_hour
+        {%- endif %}
+
+    from bars
+
+    {% if is_incremental() -%}
+    left join {{ this }} as kept on {{ matches('bars', 'kept', ['underlying', 'bar_ts']) }}
+    {%- endif %}
 
 )
 

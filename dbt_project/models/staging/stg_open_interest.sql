@@ -22,6 +22,7 @@ final as (
         terms.option_type,
         terms.strike_px,
         terms.expiry_ts,
+        interest.open_interest_qty,
         {{ usd_qty('interest.open_interest_qty', 'terms', usd_px=value_usd_px('interest', 'captured_ts')) }}
             as open_interest_usd,
         coalesce(
