@@ -8,6 +8,10 @@ def _hourly(name: str, schema: str, *grain: str) -> PublishedTable:
 
 
 INSTRUMENT = ("venue", "kind", "symbol")
+CURVE = (
+    *("venue", "underlying", "quote_asset", "settle_asset"),
+    *("reference_venue", "reference_kind", "reference_symbol", "minute_ts"),
+)
 
 HOURLY_TABLES = (
     _hourly("dim_instruments", "facts", *INSTRUMENT, "utc_hour", "valid_from_ts"),
@@ -35,6 +39,8 @@ HOURLY_TABLES = (
         ("underlying", "venue", "tenor_days", "captured_ts"),
         matures_after_days=(7, 30, 60, 90),  # the tenors: realised volatility after the hour
     ),
+    _hourly("fct_basis_term_structure", "facts", *CURVE),
+    _hourly("fct_calendar_spreads", "facts", *CURVE, "near_expiry_ts"),
     _hourly("fct_funding", "facts", *INSTRUMENT, "is_predicted", "rate_ts"),
     _hourly("fct_funding_by_underlying", "facts", "underlying", "utc_hour"),
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),

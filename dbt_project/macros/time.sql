@@ -34,8 +34,9 @@
     )
 {%- endmacro %}
 
-{#- Start of the UTC hour, end of one that starts at `hour`, the nearest minute, and the UTC date. -#}
+{#- Start of the UTC hour and minute, end of an hour that starts at `hour`, the nearest minute, and the UTC date. -#}
 {% macro hour_start(ts) -%}date_trunc('hour', {{ ts }}){%- endmacro %}
+{% macro minute_start(ts) -%}date_trunc('minute', {{ ts }}){%- endmacro %}
 {% macro hour_end(hour) -%}{{ hour }} + interval '1 hour'{%- endmacro %}
 {% macro nearest_minute(ts) -%}date_trunc('minute', {{ ts }} + interval '30 seconds'){%- endmacro %}
 {% macro date_of(ts) -%}cast({{ ts }} as date){%- endmacro %}
