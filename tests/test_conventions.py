@@ -43,6 +43,7 @@ WORDS = {
     *("reference_venue", "reference_kind", "reference_symbol", "derivative_px_source", "funding_interval_source"),
     *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade"),
     *("contract_size", "quote_rate", "days_to_expiry"),
+    *("near_symbol", "far_symbol", "metric", "definition_version"),
 }
 # What Spark spells otherwise, or not at all: it belongs behind a dispatched macro.
 DUCKDB_ALONE = {

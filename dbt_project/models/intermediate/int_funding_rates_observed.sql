@@ -84,6 +84,7 @@ final as (
                 )
         end as open_interest_usd,
         with_interest.mark_px,
+        with_interest.index_px,
         with_interest.next_funding_ts,
         with_interest.captured_ts
 
