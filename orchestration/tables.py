@@ -41,9 +41,7 @@ HOURLY_TABLES = (
     ),
     _hourly("fct_basis_term_structure", "facts", *CURVE),
     _hourly("fct_calendar_spreads", "facts", *CURVE, "near_expiry_ts"),
-    _hourly(
-        "fct_carry_net", "facts", *INSTRUMENT, "reference_venue", "reference_symbol", "utc_hour", "size_usd"
-    ),
+    _hourly("fct_carry_net", "facts", *INSTRUMENT, "reference_venue", "reference_symbol", "utc_hour", "size_usd"),
     _hourly("fct_funding", "facts", *INSTRUMENT, "is_predicted", "rate_ts"),
     _hourly("fct_funding_by_underlying", "facts", "underlying", "utc_hour"),
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),
@@ -52,7 +50,5 @@ HOURLY_TABLES = (
 )
 DAILY_TABLES = (
     PublishedTable("mart_pressure_differentials_daily", "marts", "utc_date", ("underlying", "utc_date")),
-    PublishedTable(
-        "mart_reconciliation_daily", "marts", "utc_date", ("utc_date", "venue", "metric", "underlying")
-    ),
+    PublishedTable("mart_reconciliation_daily", "marts", "utc_date", ("utc_date", "venue", "metric", "underlying")),
 )
