@@ -12,6 +12,10 @@ def _daily(name: str, *grain: str, nullable: tuple[str, ...] = ()) -> PublishedT
 
 
 INSTRUMENT = ("venue", "kind", "symbol")
+CURVE = (
+    *("venue", "underlying", "quote_asset", "settle_asset"),
+    *("reference_venue", "reference_kind", "reference_symbol", "minute_ts"),
+)
 
 HOURLY_TABLES = (
     _hourly("dim_instruments", "facts", *INSTRUMENT, "utc_hour", "valid_from_ts"),
@@ -62,6 +66,11 @@ HOURLY_TABLES = (
         ("venue", "underlying", "settle_asset", "captured_ts", "expiry_ts"),
         nullable=("expiry_ts",),  # null: at 30 days
     ),
+    _hourly("fct_basis_term_structure", "facts", *CURVE),
+    _hourly("fct_calendar_spreads", "facts", *CURVE, "near_expiry_ts"),
+    _hourly("fct_carry_net", "facts", *INSTRUMENT, "reference_venue", "reference_symbol", "utc_hour", "size_usd"),
+    _hourly("fct_funding", "facts", *INSTRUMENT, "is_predicted", "rate_ts"),
+    _hourly("fct_funding_by_underlying", "facts", "underlying", "utc_hour"),
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_liquidity", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_vpin", "facts", *INSTRUMENT, "utc_hour"),
@@ -100,5 +109,6 @@ DAILY_TABLES = (
     _daily("mart_vol_spread_daily", "underlying", "tenor_days", "utc_date"),
     _daily("mart_options_positioning_daily", "venue", "underlying", "expiry_ts", "utc_date", nullable=("expiry_ts",)),
     _daily("mart_market_stress_daily", "underlying", "utc_date"),
+    _daily("mart_reconciliation_daily", "utc_date", "venue", "metric", "underlying"),
     _daily("mart_pressure_differentials_daily", "underlying", "utc_date"),
 )

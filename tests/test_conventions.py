@@ -49,6 +49,7 @@ WORDS = {
     *("forward_source", "mark_iv_source", "bid_iv_reason", "mid_iv_reason", "ask_iv_reason", "mark_iv_reason"),
     *("fit_reason", "svi_a", "svi_b", "svi_rho", "svi_m", "svi_sigma"),
     *("lowest_log_moneyness", "highest_log_moneyness", "least_density_log_moneyness"),
+    *("near_symbol", "far_symbol", "metric", "definition_version"),
 }
 # What Spark spells otherwise, or not at all: it belongs behind a dispatched macro.
 DUCKDB_ALONE = {

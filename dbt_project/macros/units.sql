@@ -70,6 +70,8 @@
 {#- The year of this warehouse, in days. -#}
 {% macro days_per_year() -%}365.0{%- endmacro %}
 
+{% macro hours_per_year() -%}8760.0{%- endmacro %}
+
 {#- What happened over `days`, per year, simply. -#}
 {% macro per_year(what, days) -%}
     ({{ what }}) * {{ days_per_year() }} / {{ days }}

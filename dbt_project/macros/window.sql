@@ -10,6 +10,12 @@
     and {{ column }} < cast(cast('{{ var("to_hour") }}' as timestamptz) + interval '23 hours 59 minutes' as date)
 {%- endmacro %}
 
+{#- All hours of those days, by the hour itself, so that history is not read for it. -#}
+{% macro in_hours_of_window_days(column) -%}
+    {{ column }} >= date_trunc('day', cast('{{ var("from_hour") }}' as timestamptz))
+    and {{ column }} < date_trunc('day', cast('{{ var("to_hour") }}' as timestamptz) + interval '23 hours 59 minutes')
+{%- endmacro %}
+
 {#-
     Replace the window: delete its rows, insert what the model gives now.
     dbt's delete+insert would keep the rows of an hour that has become empty.

@@ -1,4 +1,4 @@
-{#- Option quotes: the day's volume in base coin, and the terms of the contract. -#}
+{#- Option quotes: the day's volume in base coin, the venue's own vol, and the terms of the contract. -#}
 
 with
 
@@ -19,6 +19,7 @@ final as (
         terms.option_type,
         terms.strike_px,
         {{ base_qty('quotes.volume_24h_qty', 'terms') }} as volume_24h_base,
+        quotes.mark_iv_ann,
         terms.expiry_ts,
         quotes.event_ts,
         quotes.captured_ts
