@@ -35,6 +35,8 @@ HOURLY_TABLES = (
         ("underlying", "venue", "tenor_days", "captured_ts"),
         matures_after_days=(7, 30, 60, 90),  # the tenors: realised volatility after the hour
     ),
+    _hourly("fct_arbitrage", "facts", "arbitrage_kind", "legs_id", "captured_ts"),
+    _hourly("fct_gas_costs", "facts", "venue", "captured_ts"),
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_data_coverage", "facts", "venue", "dataset", "utc_hour"),
     _hourly("mart_pressure_differentials_hourly", "marts", "underlying", "utc_hour"),

@@ -20,9 +20,10 @@ def stage_hours(folder: Path, lake: Lake | None = None, hours: Sequence[datetime
 
 
 def build(path: Path, *models: str) -> None:
-    """Run these models and all that they rest on, over everything that is staged."""
+    """Run these models and all that they rest on, seeds too, over everything that is staged."""
     folder, project = path.parent, str(DBT_PROJECT.project_dir)
-    command = [DBT_EXECUTABLE, "--quiet", "run", "--select", *(f"+{model}" for model in models)]
+    command = [DBT_EXECUTABLE, "--quiet", "build", "--select", *(f"+{model}" for model in models)]
+    command += ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
     command += ["--vars", json.dumps({"warehouse_path": str(path)})]
     command += ["--project-dir", project, "--profiles-dir", project]
     command += ["--target-path", str(folder / "target"), "--log-path", str(folder)]

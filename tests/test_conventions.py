@@ -35,13 +35,15 @@ MAY_READ = {
 }
 UNITS = (
     *("_ts", "_date", "_hour", "_px", "_qty", "_base", "_usd", "_bps", "_frac", "_ann", "_per_hour"),
-    *("_z", "_s", "_ms", "_days", "_count", "_index", "_id"),
+    *("_z", "_s", "_ms", "_days", "_count", "_index", "_id", "_gwei"),
 )
 # Names, and the three numbers that no suffix fits; each says its unit in its description.
 WORDS = {
     *("venue", "kind", "symbol", "underlying", "dataset", "quote_asset", "settle_asset", "option_type"),
     *("reference_venue", "reference_kind", "reference_symbol", "derivative_px_source", "funding_interval_source"),
     *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade"),
+    *("arbitrage_kind", "buy_venue", "buy_kind", "buy_symbol", "sell_venue", "sell_kind", "sell_symbol", "via_symbol"),
+    *("asset", "definition_version"),
     *("contract_size", "quote_rate", "days_to_expiry"),
 }
 # What Spark spells otherwise, or not at all: it belongs behind a dispatched macro.
