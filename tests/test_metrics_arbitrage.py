@@ -1,5 +1,6 @@
 """Arbitrage against a second opinion: generated books through the models, and one that the sandbox planted."""
 
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -14,7 +15,11 @@ from ingestion.sandbox.market import Market
 from orchestration.pipeline import Pipeline
 from orchestration.settings import Settings
 from tests.built_models import build, stage_hours
+from tests.replayed import BOOKS as RECORDED
+from tests.replayed import Replay, recorded_replies, replayed_books
 from tests.walked_books import Gain, Levels, best, buy, sell, spend, taker_fees
+
+__all__ = ["replayed_books"]
 
 HOUR = datetime(2026, 3, 4, 13, tzinfo=UTC)
 SIZES = {"10k": 10_000.0, "100k": 100_000.0, "1m": 1_000_000.0}
@@ -88,7 +93,7 @@ def generated(dice: Random) -> list[Book]:
     return books
 
 
-BOOKS = generated(Random(20260304))
+GENERATED = generated(Random(20260304))
 RATE_EVERY_S = 30
 
 
@@ -97,14 +102,14 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     """What the models make of the generated books, of gas on Ethereum and of a rate between USDT and USD."""
     path = stage_hours(tmp_path_factory.mktemp("arbitrage"), hours=[HOUR])
     with duckdb.connect(str(path)) as connection:
-        for book in BOOKS:
+        for book in GENERATED:
             bid_px, bid_qty, ask_px, ask_qty = book.stored()
             connection.execute(
                 "insert into lake.order_books by name select ? as utc_hour, ? as venue, ? as kind, ? as symbol, "
                 "? as captured_ts, ? as bid_px, ? as bid_qty, ? as ask_px, ? as ask_qty",
                 [HOUR, book.venue, book.kind, book.symbol, book.at, bid_px, bid_qty, ask_px, ask_qty],
             )
-        for book in {(book.venue, book.kind, book.symbol): book for book in BOOKS}.values():
+        for book in {(book.venue, book.kind, book.symbol): book for book in GENERATED}.values():
             is_inverse = book.contract_usd is not None
             connection.execute(
                 "insert into lake.instruments by name select ? as utc_hour, ? as venue, ? as kind, ? as symbol, "
@@ -152,7 +157,7 @@ def known(books: list[Book], at: datetime) -> Book | None:
 def expected() -> dict[tuple[str, datetime], tuple[Book, Book, float]]:
     """Every ordered pair of books within five seconds, and the rate between their currencies."""
     series: dict[tuple[str, str, str], list[Book]] = {}
-    for book in BOOKS:
+    for book in GENERATED:
         series.setdefault((book.venue, book.kind, book.symbol), []).append(book)
     found = {}
     for buys, sells in permutations(series.values(), 2):
@@ -300,7 +305,7 @@ class TestTriangles:
         for row in rows:
             if row["arbitrage_kind"] != "triangular":
                 continue
-            own = [book for book in BOOKS if book.venue == "binance_spot"]
+            own = [book for book in GENERATED if book.venue == "binance_spot"]
             named = {
                 symbol: known([b for b in own if b.symbol == symbol], row["captured_ts"])
                 for symbol in ("BTCUSDT", "ETHUSDT", "ETHBTC")
@@ -477,3 +482,53 @@ class TestSynthetics:
         call = row["sell_symbol" if is_sold else "buy_symbol"]
         at, venue = row["captured_ts"], row["buy_venue"]
         return planted.quotes[venue, call, at], planted.quotes[venue, row["via_symbol"], at]
+
+
+FACE_USD = {"BTC": 100.0, "ETH": 10.0}  # of a COIN-M contract
+UNRECORDED_RATE = 0.9995  # of USDT: nobody recorded one, so the test says it
+
+
+class TestRecorded:
+    """Two perpetuals of Binance, linear and inverse, a thousand levels deep, as they stood on 8 August 2024."""
+
+    def test_real_books_are_walked_as_the_replies_say(self, replayed_books: Replay, tmp_path: Path) -> None:
+        path = tmp_path / "warehouse.duckdb"
+        shutil.copy(replayed_books.warehouse_path, path)
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(
+                "insert into lake.index_prices by name select distinct utc_hour, captured_ts, 'deribit' as venue, "
+                "'usdt_usd' as symbol, 'spot' as kind, 'USDT' as base_asset, 'USD' as quote_asset, ? as index_px "
+                "from lake.order_books",
+                [UNRECORDED_RATE],
+            )
+        build(path, "fct_arbitrage")
+        replies: dict[tuple[str, str], list[tuple[datetime, Row]]] = {}
+        for reply in recorded_replies(RECORDED):
+            if reply["path"].endswith("/depth"):
+                symbol = reply["query"].partition("&")[0].removeprefix("symbol=")
+                at = datetime.fromisoformat(reply["recorded_at"])
+                replies.setdefault((reply["venue"], symbol), []).append((at, reply["body"]))
+        worst, told = dict[str, float](), read(path, "select * from facts.fct_arbitrage")
+        for row in told:
+            asks = self.levels(replies, row, "buy", "asks")
+            bids = at_rate(self.levels(replies, row, "sell", "bids"), row["quote_rate"])
+            fees = FEES[row["buy_venue"], "perp"][0], FEES[row["sell_venue"], "perp"][0]
+            for name, usd in SIZES.items():
+                compare_gain(worst, row, name, spend(asks, bids, usd, *fees), usd)
+            top = best(asks, bids, *fees)
+            compare(worst, row, "best_size_base", top.base)
+            compare(worst, row, "best_net_usd", top.net, top.spent)
+        agree(f"recorded: {len(told)} rows", worst)
+        assert {row["quote_rate"] for row in told} == {UNRECORDED_RATE, 1 / UNRECORDED_RATE}
+
+    def levels(
+        self, replies: dict[tuple[str, str], list[tuple[datetime, Row]]], row: Row, leg: str, side: str
+    ) -> list[tuple[float, float]]:
+        venue, symbol = row[f"{leg}_venue"], row[f"{leg}_symbol"]
+        _, body = max(
+            ((at, body) for at, body in replies[venue, symbol] if at <= row["captured_ts"]), key=lambda told: told[0]
+        )
+        pairs = [(float(px), float(qty)) for px, qty in body[side]]
+        if venue == "binance_usdm":
+            return pairs
+        return [(px, qty * FACE_USD[row["underlying"]] / px) for px, qty in pairs]
