@@ -71,6 +71,8 @@ HOURLY_TABLES = (
     _hourly("fct_carry_net", "facts", *INSTRUMENT, "reference_venue", "reference_symbol", "utc_hour", "size_usd"),
     _hourly("fct_funding", "facts", *INSTRUMENT, "is_predicted", "rate_ts"),
     _hourly("fct_funding_by_underlying", "facts", "underlying", "utc_hour"),
+    _hourly("fct_arbitrage", "facts", "arbitrage_kind", "legs_id", "captured_ts"),
+    _hourly("fct_gas_costs", "facts", "venue", "captured_ts"),
     _hourly("fct_trade_flow", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_liquidity", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_vpin", "facts", *INSTRUMENT, "utc_hour"),

@@ -36,6 +36,8 @@ MAY_READ = {
 UNITS = (
     *("_ts", "_date", "_hour", "_px", "_qty", "_base", "_usd", "_bps", "_frac", "_ann", "_per_hour", "_per_usd"),
     *("_z", "_s", "_ms", "_days", "_count", "_index", "_id"),
+    *("_ts", "_date", "_hour", "_px", "_qty", "_base", "_usd", "_bps", "_frac", "_ann", "_per_hour"),
+    *("_z", "_s", "_ms", "_days", "_count", "_index", "_id", "_gwei"),
 )
 # Names, and the numbers that no suffix fits; each says its unit in its description.
 WORDS = {
@@ -44,6 +46,8 @@ WORDS = {
     *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade"),
     *("lowest_venue", "highest_venue"),
     *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade", "positioning"),
+    *("arbitrage_kind", "buy_venue", "buy_kind", "buy_symbol", "sell_venue", "sell_kind", "sell_symbol", "via_symbol"),
+    *("asset", "definition_version"),
     *("contract_size", "quote_rate", "days_to_expiry"),
     *("contract_size", "quote_rate", "days_to_expiry", "years_to_expiry", "log_moneyness"),
     *("forward_source", "mark_iv_source", "bid_iv_reason", "mid_iv_reason", "ask_iv_reason", "mark_iv_reason"),

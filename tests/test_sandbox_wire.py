@@ -53,12 +53,17 @@ BROKEN: dict[str, Callable[[Served], bool]] = {
     "503": lambda r: r.status == 503,
     "html": lambda r: r.status == 200 and r.body.startswith(b"<!DOCTYPE"),
     "crossed": lambda r: float(_top(r, "bids")) > float(_top(r, "asks")),
+    "shifted": lambda r: float(_top(r, "bids")) == pytest.approx(1.005 * _best_bid(), abs=0.01),
     "missing_field": lambda r: "bids" not in json.loads(r.body),
     "nan": lambda r: _top(r, "bids") == "NaN",
     "late": lambda r: json.loads(r.body)["T"] == milliseconds(AT) - 3 * 3_600_000,
     "truncated": lambda r: not r.body.endswith(b"}"),
     "retyped": lambda r: isinstance(_top(r, "bids"), dict),
 }
+
+
+def _best_bid() -> float:
+    return float(Market(seed=7).book("binance_usdm", "perp", "BTCUSDT", AT).bid_px[0])
 
 
 def _top(reply: Served, side: str) -> Any:

@@ -56,12 +56,6 @@
     and {{ column }} < cast('{{ var("to_hour") }}' as timestamptz)
 {%- endmacro %}
 
-{#- Whether a row of an effective-dated seed is in force in an hour, whole UTC days from valid_from; an open end is null. -#}
-{% macro is_in_force(seed, hour) -%}
-    {{ seed }}.valid_from <= {{ date_of(hour) }}
-    and ({{ seed }}.valid_to is null or {{ date_of(hour) }} < {{ seed }}.valid_to)
-{%- endmacro %}
-
 {% macro stress_components() -%}
     {{ return(["book", "flow", "basis", "vol", "positioning", "dispersion", "gap"]) }}
 {%- endmacro %}

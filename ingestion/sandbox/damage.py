@@ -1,4 +1,4 @@
-"""How a reply's body is broken: crossed, incomplete, retyped, late, repeated or emptied."""
+"""How a reply's body is broken: crossed, shifted, incomplete, retyped, late, repeated or emptied."""
 
 import re
 from typing import Any, Final
@@ -9,6 +9,7 @@ Json = Any  # a decoded body of any shape: that it has none of the expected ones
 
 LATE_MS: Final = 3 * 3_600_000
 NAN: Final = "\0NaN"  # stands for a bare NaN, which no JSON writer writes, until the body is written
+SHIFT_BPS: Final = 50.0  # more than any two venues' fees together
 NEAR_MS: Final = 2 * 3_600_000  # what lies this close to now is a clock of the reply, not an expiry
 
 # What a row cannot do without, by venue's spelling; the first that a row has is broken
@@ -77,6 +78,8 @@ def broken_json(kind: str, body: bytes, draw: float) -> bytes | None:
     reply: Json = msgspec.json.decode(body)
     if kind == "crossed":
         return _encode(reply) if _cross(reply) else None
+    if kind == "shifted":
+        return _encode(reply) if _shift(reply) else None
     rows = _rows(reply)
     if kind in ("duplicate_rows", "empty"):
         if not isinstance(rows, list) or not rows:
@@ -121,6 +124,23 @@ def _cross(reply: Json) -> bool:
     bid, ask = sides[0][0], sides[1][0]
     bid[0], ask[0] = ask[0], bid[0]
     return True
+
+
+def _shift(reply: Json) -> bool:
+    """Raise every price of both sides by `SHIFT_BPS`, to as many decimals as it came in."""
+    sides = _book(reply)
+    if sides is None or not sides[0] or not sides[1]:
+        return False
+    for level in (*sides[0], *sides[1]):
+        level[0] = shifted(level[0])
+    return True
+
+
+def shifted(px: Json) -> Json:
+    """A price that much higher, as text or as number as it came."""
+    decimals = len(str(px).partition(".")[2])
+    raised = round(float(px) * (1 + SHIFT_BPS / 10_000), decimals)
+    return f"{raised:.{decimals}f}" if isinstance(px, str) else raised
 
 
 def _break_row(kind: str, rows: list[Json], number: int) -> bool:

@@ -21,6 +21,7 @@ KINDS: Final = {
     "503": "the venue is away",
     "html": "a maintenance page with status 200",
     "crossed": "the best bid above the best ask",
+    "shifted": "a book dearer than it is, so that it can be sold against any other",
     "missing_field": "one row without a field that it needs",
     "nan": "one row with NaN for a number",
     "late": "all clocks three hours back",

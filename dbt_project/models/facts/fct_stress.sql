@@ -18,7 +18,7 @@ weighed as (
     from {{ ref('int_stress_scores_standardized') }} as scores
 
     inner join {{ ref('stress_weights') }} as weights
-        on scores.component = weights.component and {{ is_in_force('weights', 'scores.utc_hour') }}
+        on scores.component = weights.component and {{ in_force('weights', 'scores.utc_hour') }}
 
     where {{ in_window('scores.utc_hour') }}
 

@@ -17,7 +17,7 @@ weighed as (
     from {{ ref('int_pressure_scores_standardized') }} as scores
 
     inner join {{ ref('pressure_weights') }} as weights
-        on scores.family = weights.family and {{ is_in_force('weights', 'scores.utc_hour') }}
+        on scores.family = weights.family and {{ in_force('weights', 'scores.utc_hour') }}
 
     where {{ in_window('scores.utc_hour') }}
 

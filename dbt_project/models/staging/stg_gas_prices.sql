@@ -17,6 +17,8 @@ select
     {{ gwei('l1_blob_base_fee_wei') }} as l1_blob_base_fee_gwei,
     l1_base_fee_scalar,
     l1_blob_base_fee_scalar,
+    {{ gwei('l1_data_fee_wei') }} as l1_data_fee_gwei,
+    l1_tx_bytes,
     event_ts,
     captured_ts
 
