@@ -36,7 +36,7 @@ PROJECT = ROOT / "dbt_project"
 OTHER_WORDS = {path.stem for path in (PROJECT / "seeds").glob("*.csv")} | set(
     yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
 )
-REASONS = {"no_quote", "no_forward", "below_intrinsic", "above_max", "above_range", "venue_earlier", "too_few_strikes"}
+VALUES_OF_COLUMNS = {"no_quote", "no_forward", "below_intrinsic", "above_max", "above_range", "venue_earlier", "too_few_strikes"}
 VALUES = {"contracts", "base", "usd", "listed", "documented", "index", "spot", "mid", "mark", "ok", "gap", "held"}
 
 
@@ -122,7 +122,7 @@ class TestMetrics:
     def test_no_column_is_told_that_does_not_exist(self) -> None:
         """A word in code quotes with an underscore is a column, a table, a venue, or one of the few listed here."""
         columns = {column for names in described().values() for column in names}
-        known = columns | PUBLISHED | set(VENUES) | set(DATASETS) | OTHER_WORDS | REASONS | VALUES
+        known = columns | PUBLISHED | set(VENUES) | set(DATASETS) | OTHER_WORDS | VALUES_OF_COLUMNS | VALUES
         spoken = {word for page in METRICS for word in quoted(page.read_text())}
         words = {word for word in spoken if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", word)}
 

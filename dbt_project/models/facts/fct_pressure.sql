@@ -51,8 +51,8 @@ states as (
 
     select
         *,
-        coalesce({{ carried('buying_step', 'underlying', 'utc_hour') }}, 0)
-        - coalesce({{ carried('selling_step', 'underlying', 'utc_hour') }}, 0) as state
+        coalesce({{ carried('buying_step', 'underlying', 'utc_hour') }} = 1, false) as is_buying,
+        coalesce({{ carried('selling_step', 'underlying', 'utc_hour') }} = 1, false) as is_selling
 
     from steps
 
@@ -63,7 +63,10 @@ turns as (
     select
         *,
         case
-            when state = lag(state) over (partition by underlying order by utc_hour) then 0
+            when
+                is_buying = lag(is_buying) over (partition by underlying order by utc_hour)
+                and is_selling = lag(is_selling) over (partition by underlying order by utc_hour)
+                then 0
             else 1
         end as is_turn
 
@@ -108,11 +111,12 @@ final as (
         shifts.measured_z as pressure_shift_z,
         case
             when dated.pressure_z is null then null
-            when dated.state > 0 then 'buying'
-            when dated.state < 0 then 'selling'
+            when dated.is_buying then 'buying'
+            when dated.is_selling then 'selling'
             else 'neutral'
         end as pressure_regime,
-        case when dated.pressure_z is not null and dated.state <> 0 then dated.spell_start end as first_true_ts,
+        case when dated.pressure_z is not null and (dated.is_buying or dated.is_selling) then dated.spell_start end
+            as first_true_ts,
         dated.definition_version
 
     from dated
