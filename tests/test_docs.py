@@ -33,10 +33,15 @@ PUBLISHED = {table.name for table in (*HOURLY_TABLES, *DAILY_TABLES)}
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 # Words of the pages of metrics in code quotes that name no column: seeds and parameters.
 PROJECT = ROOT / "dbt_project"
-OTHER_WORDS = {path.stem for path in (PROJECT / "seeds").glob("*.csv")} | set(
-    yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
-)
-VALUES_OF_COLUMNS = {"no_quote", "no_forward", "below_intrinsic", "above_max", "above_range", "venue_earlier", "too_few_strikes"}
+OTHER_WORDS = {
+    *yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"],
+    *(path.stem for path in (PROJECT / "seeds").glob("*.csv")),
+    *(name for path in (PROJECT / "seeds").glob("*.csv") for name in path.read_text().splitlines()[0].split(",")),
+}
+VALUES_OF_COLUMNS = {
+    *("no_quote", "no_forward", "below_intrinsic", "above_max", "above_range", "venue_earlier", "too_few_strikes"),
+    *("new_longs", "new_shorts", "long_unwinding", "short_covering", "mark_iv"),
+}
 VALUES = {"contracts", "base", "usd", "listed", "documented", "index", "spot", "mid", "mark", "ok", "gap", "held"}
 
 

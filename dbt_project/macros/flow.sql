@@ -6,8 +6,10 @@
     ({{ count }}) / 1e6
 {%- endmacro %}
 
-{#- The order in which an instrument traded: venues number trades, and a shorter number is the smaller one. -#}
-{% macro trade_order() -%}event_ts, length(trade_id), trade_id{%- endmacro %}
+{#- The order in which an instrument traded, or its reverse (`desc`): venues number trades, and a shorter number is the smaller. -#}
+{% macro trade_order(direction='asc') -%}
+    event_ts {{ direction }}, length(trade_id) {{ direction }}, trade_id {{ direction }}
+{%- endmacro %}
 
 {#- What happens a dollar, as what happens a million dollars. -#}
 {% macro per_million(what) -%}

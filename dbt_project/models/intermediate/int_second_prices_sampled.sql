@@ -41,7 +41,7 @@ trades as (
         row_number() over (
             partition by
                 trades.venue, trades.kind, trades.symbol, trades.utc_hour, {{ second_start('trades.event_ts') }}
-            order by trades.event_ts desc, length(trades.trade_id) desc, trades.trade_id desc
+            order by {{ trade_order('desc') }}
         ) as from_last
 
     from {{ ref('stg_trades') }} as trades
