@@ -18,7 +18,9 @@ import pytest
 from orchestration.resources import DBT_PROJECT
 from tests.built_models import stage_hours
 from tests.carried import DAYS, END, START, STEPS, Made, Side, built, fill, made_up
-from tests.replayed import Row, assert_agreement, worst_errors
+from tests.replayed import Replay, Row, assert_agreement, replayed_hour, worst_errors
+
+__all__ = ["replayed_hour"]
 
 SIZES_USD = (1e4, 1e5, 1e6)
 SEEDS = Path(DBT_PROJECT.project_dir) / "seeds"
@@ -296,3 +298,25 @@ def test_how_runs_are_cut_moves_no_row(
     middle = START + timedelta(hours=3)
 
     assert built(path, (START, middle), (middle, END)) == tables
+
+
+def test_a_recorded_curve_is_the_line_through_its_recorded_basis(replayed_hour: Replay) -> None:
+    """Deribit's futures of 2024-01-14 over its index, whose basis other tests hold to the recordings themselves."""
+    basis = replayed_hour.rows(
+        "select captured_ts, days_to_expiry, basis_bps from fct_basis "
+        "where venue = 'deribit' and kind = 'future' and underlying = 'BTC' and reference_kind = 'index' order by all"
+    )
+    [curve] = replayed_hour.rows(
+        "select * from fct_basis_term_structure "
+        "where venue = 'deribit' and underlying = 'BTC' and reference_kind = 'index' and quote_asset = 'USD'"
+    )
+    days = [each["days_to_expiry"] for each in sorted(basis, key=lambda each: float(each["days_to_expiry"]))]
+    total = [
+        math.log1p(each["basis_bps"] / 1e4) for each in sorted(basis, key=lambda each: float(each["days_to_expiry"]))
+    ]
+    expected: dict[str, float | None] = {
+        f"carry_{tenor}d_ann": float(np.interp(tenor, days, total)) * 365 / tenor for tenor in (7, 30, 60, 90, 180)
+    }
+
+    assert curve["expiries_count"] == len(basis) == 7
+    assert_agreement("recorded curve", worst_errors([(curve, expected)]), 1e-9)
