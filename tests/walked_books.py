@@ -4,10 +4,16 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import duckdb
+
+Row = dict[str, Any]
 Levels = Sequence[tuple[float, float]]  # price and coins, best first
 
 SEEDS = Path(__file__).parents[1] / "dbt_project" / "seeds"
+SIZES = {"10k": 10_000.0, "100k": 100_000.0, "1m": 1_000_000.0}
+TOLERANCE = 1e-9
 EMPTY = 1e-12  # of a level, that rounding leaves behind
 
 
@@ -80,3 +86,35 @@ def best(asks: Levels, bids: Levels, buy_fee: float, sell_fee: float) -> Gain:
         wanted = wanted if wanted[0][1] > 0 else wanted[1:]
         offered = offered if offered[0][1] > 0 else offered[1:]
     return Gain(base, spent, sold - spent, spent * buy_fee + sold * sell_fee)
+
+
+def read(path: Path, sql: str) -> list[Row]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        cursor = connection.execute(sql)
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def at_rate(bids: Levels, rate: float) -> list[tuple[float, float]]:
+    return [(px * rate, size) for px, size in bids]
+
+
+def compare(worst: dict[str, float], row: Row, name: str, value: float | None, scale: float = 0.0) -> None:
+    """Note the error of a column, relative to the value or to what it is the small difference of."""
+    measured = row[name]
+    assert (measured is None) == (value is None), (name, measured, value)
+    if value is not None:
+        worst[name] = max(worst.get(name, 0.0), abs(measured - value) / max(abs(value), scale, 1e-12))
+
+
+def compare_gain(worst: dict[str, float], row: Row, name: str, gain: Gain | None, spent: float) -> None:
+    compare(worst, row, f"gross_{name}_usd", gain and gain.gross, spent)
+    compare(worst, row, f"fees_{name}_usd", gain and gain.fees, spent)
+    compare(worst, row, f"net_{name}_usd", gain and gain.net, spent)
+
+
+def agree(title: str, worst: dict[str, float]) -> None:
+    print(f"{title}: " + ", ".join(f"{name} {error:.1e}" for name, error in worst.items()))  # noqa: T201
+    assert worst
+    assert {name: error for name, error in worst.items() if error > TOLERANCE} == {}
