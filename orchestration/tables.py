@@ -49,6 +49,6 @@ HOURLY_TABLES = (
     _hourly("mart_pressure_differentials_hourly", "marts", "underlying", "utc_hour"),
 )
 DAILY_TABLES = (
-    PublishedTable("mart_pressure_differentials_daily", "marts", "utc_date", ("underlying", "utc_date")),
     PublishedTable("mart_reconciliation_daily", "marts", "utc_date", ("utc_date", "venue", "metric", "underlying")),
+    PublishedTable("mart_pressure_differentials_daily", "marts", "utc_date", ("underlying", "utc_date")),
 )
