@@ -16,6 +16,7 @@ INSTRUMENT = ("venue", "kind", "symbol")
 HOURLY_TABLES = (
     _hourly("dim_instruments", "facts", *INSTRUMENT, "utc_hour", "valid_from_ts"),
     _hourly("fct_order_book_imbalance", "facts", *INSTRUMENT, "captured_ts"),
+    _hourly("fct_order_flow_imbalance", "facts", *INSTRUMENT, "bar_start_ts"),
     _hourly(
         "fct_basis",
         "facts",

@@ -26,3 +26,19 @@
 {% macro spark__divided_levels(list, whole, unit) -%}
     transform({{ list }}, level -> {{ whole }} / {{ unit }})
 {%- endmacro %}
+
+{#-
+    Order flow of one level between a snapshot and the one before it: sizes and prices in columns `bid_N_px`, `bid_N_base`,
+    ..., the earlier ones under `earlier_`. No inequality is strict, so an unchanged price gives the change of its size.
+    Null where either snapshot lacks the level.
+-#}
+{% macro order_flow(level, unit) -%}
+    {%- set bid, ask = "bid_" ~ level ~ "_", "ask_" ~ level ~ "_" -%}
+    case
+        when {{ bid }}{{ unit }} + earlier_{{ bid }}{{ unit }} + {{ ask }}{{ unit }} + earlier_{{ ask }}{{ unit }} is not null then
+            case when {{ bid }}px >= earlier_{{ bid }}px then {{ bid }}{{ unit }} else 0.0 end
+            - case when {{ bid }}px <= earlier_{{ bid }}px then earlier_{{ bid }}{{ unit }} else 0.0 end
+            - case when {{ ask }}px <= earlier_{{ ask }}px then {{ ask }}{{ unit }} else 0.0 end
+            + case when {{ ask }}px >= earlier_{{ ask }}px then earlier_{{ ask }}{{ unit }} else 0.0 end
+    end
+{%- endmacro %}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from ingestion.estimators import implied_vols
+from ingestion.estimators import implied_vols, ofi_weights
 
 
 class Estimator(NamedTuple):
@@ -22,5 +22,6 @@ class Estimator(NamedTuple):
 
 ESTIMATORS = (
     Estimator("implied_vols", ("option_quotes", "instruments"), implied_vols.SCHEMA, implied_vols.implied_vols),
+    Estimator("ofi_weights", ("order_books", "instruments"), ofi_weights.SCHEMA, ofi_weights.ofi_weights),
 )
 SOURCE_OF = {each.name: each.rests_on[0] for each in ESTIMATORS}

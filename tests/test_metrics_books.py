@@ -1,0 +1,156 @@
+"""What the facts on books say of a made-up market is what plain loops say of it, and what symmetry demands."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.compute as pc
+import pytest
+
+from ingestion.estimators import ESTIMATORS, Estimator
+from tests import book_oracles as by_hand
+from tests.book_market import HOUR, LISTED, NEXT, Listed, lake_of, shots, tables_of
+from tests.book_oracles import Seen
+from tests.built_models import build, stage_hours
+from tests.replayed import Row, assert_agreement, worst_errors
+
+FACTS = ("fct_order_flow_imbalance",)
+RESTING_ON_BOOKS = [estimator for estimator in ESTIMATORS if "order_books" in estimator.rests_on]
+BY_SYMBOL = {listed.symbol: listed for listed in LISTED}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two hours of the market, built in one run."""
+    folder = tmp_path_factory.mktemp("books")
+    path = stage_hours(folder, lake_of(folder), [HOUR, NEXT])
+    build(path, *FACTS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+
+
+def rows(warehouse: duckdb.DuckDBPyConnection, sql: str, *bound: Any) -> list[Row]:
+    cursor = warehouse.execute(sql, list(bound))
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def of(warehouse: duckdb.DuckDBPyConnection, fact: str, symbol: str, order_by: str = "captured_ts") -> list[Row]:
+    return rows(warehouse, f"select * from facts.{fact} where symbol = ? order by {order_by}", symbol)
+
+
+def hours(listed: Listed) -> Iterator[list[Seen]]:
+    for hour in (HOUR, NEXT):
+        yield [listed.seen(shot) for shot in shots(listed, hour)]
+
+
+class TestOrderFlow:
+    @pytest.mark.parametrize("symbol", BY_SYMBOL)
+    def test_every_bar_is_that_of_plain_loops(self, warehouse: duckdb.DuckDBPyConnection, symbol: str) -> None:
+        """Sums cancel, so that what remains of them is compared against the depth, not against itself."""
+        expected = {
+            minute: numbers
+            for hour in hours(BY_SYMBOL[symbol])
+            for minute, numbers in by_hand.order_flows(hour).items()
+        }
+        worst: dict[str, float] = defaultdict(float)
+        found = of(warehouse, "fct_order_flow_imbalance", symbol, "bar_start_ts")
+
+        assert [row["bar_start_ts"] for row in found] == list(expected)
+        for row in found:
+            for column, value in expected[row["bar_start_ts"]].items():
+                assert (row[column] is None) == (value is None), (row["bar_start_ts"], column)
+                if value is not None:
+                    worst[column[:3]] = max(worst[column[:3]], abs(row[column] - value) / (abs(value) + 100.0))
+        assert_agreement(f"order flow {symbol}", {column: error * 100 for column, error in worst.items()})
+
+    @pytest.mark.parametrize("symbol", ["DEEP", "MIRROR", "TWICE", "INVERSE"])
+    def test_levels_weigh_as_power_iteration_finds(self, warehouse: duckdb.DuckDBPyConnection, symbol: str) -> None:
+        for hour in (HOUR, NEXT):
+            bars = rows(
+                warehouse,
+                "select * from facts.fct_order_flow_imbalance "
+                "where symbol = ? and utc_hour = ? and comparisons_count > 0",
+                symbol,
+                hour,
+            )
+            levels = [[bar[f"ofi_l{level}_frac"] for level in range(1, 11)] for bar in bars]
+            weights = by_hand.principal_weights(levels)
+            pairs = [
+                (bar, {"ofi_integrated_frac": sum(w * x for w, x in zip(weights, own, strict=True))})
+                for bar, own in zip(bars, levels, strict=True)
+            ]
+
+            assert sum(map(abs, weights)) == pytest.approx(1.0)
+            assert_agreement(f"integrated {symbol}", worst_errors(pairs), tolerance=1e-6)
+
+    def test_ten_levels_are_needed_for_depth_and_integration(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        found = of(warehouse, "fct_order_flow_imbalance", "SHALLOW", "bar_start_ts")
+
+        assert any(row["ofi_l8_base"] is not None for row in found)
+        for column in ("ofi_l9_base", "ofi_l1_frac", "ofi_integrated_frac", "mean_level_depth_base"):
+            assert {row[column] for row in found} == {None}, column
+
+    def test_mirrored_books_press_the_other_way_and_equally(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        pairs = zip(
+            *(of(warehouse, "fct_order_flow_imbalance", symbol, "bar_start_ts") for symbol in ("DEEP", "MIRROR")),
+            strict=True,
+        )
+        for row, mirrored in pairs:
+            for column in (*(f"ofi_l{level}_base" for level in range(1, 11)), "ofi_integrated_frac"):
+                if row[column] is not None:
+                    assert mirrored[column] == pytest.approx(-row[column], abs=1e-8)
+
+    def test_twice_the_size_is_twice_the_flow_and_no_other_share(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        pairs = zip(
+            *(of(warehouse, "fct_order_flow_imbalance", symbol, "bar_start_ts") for symbol in ("DEEP", "TWICE")),
+            strict=True,
+        )
+        for row, doubled in pairs:
+            if row["comparisons_count"]:
+                assert doubled["ofi_l1_base"] == pytest.approx(2 * row["ofi_l1_base"], abs=1e-8)
+                assert doubled["ofi_integrated_frac"] == pytest.approx(row["ofi_integrated_frac"], abs=1e-8)
+
+
+@pytest.mark.parametrize("estimator", RESTING_ON_BOOKS, ids=lambda estimator: estimator.name)
+def test_an_hour_of_little_or_nothing_gives_no_estimate(estimator: Estimator) -> None:
+    """No books, no terms, one book, one without asks: an empty table each, and no error."""
+    books, terms = tables_of(HOUR)
+    one_sided = books.filter(pc.equal(pc.list_value_length(books["ask_px"]), 0))
+
+    assert one_sided.num_rows
+    for own, listed in (
+        (books[:0], terms),
+        (books, terms[:0]),
+        (books[:0], terms[:0]),
+        (books[:1], terms),
+        (one_sided, terms),
+    ):
+        assert estimator.estimate(own, listed).equals(estimator.schema.empty_table())
+
+
+def test_an_hour_built_alone_is_that_built_after_another(path: Path, tmp_path: Path) -> None:
+    """Nothing is carried over an hour's start, so it does not matter how runs are cut."""
+    alone = stage_hours(tmp_path, lake_of(tmp_path, (NEXT,)), [NEXT])
+    build(alone, *FACTS)
+
+    with duckdb.connect(str(alone), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"attach '{path}' as together (read_only)")
+        for fact in FACTS:
+            own, other = (
+                connection.execute(
+                    f"select * from {place}facts.{fact} where utc_hour = ? order by all", [NEXT]
+                ).fetchall()
+                for place in ("", "together.")
+            )
+            assert own, fact
+            assert own == other, fact
