@@ -17,6 +17,7 @@ HOURLY_TABLES = (
     _hourly("dim_instruments", "facts", *INSTRUMENT, "utc_hour", "valid_from_ts"),
     _hourly("fct_order_book_imbalance", "facts", *INSTRUMENT, "captured_ts"),
     _hourly("fct_order_flow_imbalance", "facts", *INSTRUMENT, "bar_start_ts"),
+    _hourly("fct_market_impact", "facts", *INSTRUMENT, "captured_ts", "order_usd"),
     _hourly(
         "fct_basis",
         "facts",

@@ -11,14 +11,18 @@ import pytest
 
 from ingestion.estimators import ESTIMATORS, Estimator
 from tests import book_oracles as by_hand
-from tests.book_market import HOUR, LISTED, NEXT, Listed, lake_of, shots, tables_of
+from tests.book_market import HOUR, LISTED, NEXT, TICK, Listed, lake_of, shots, tables_of
 from tests.book_oracles import Seen
 from tests.built_models import build, stage_hours
 from tests.replayed import Row, assert_agreement, worst_errors
 
-FACTS = ("fct_order_flow_imbalance",)
+FACTS = (
+    "fct_order_flow_imbalance",
+    "fct_market_impact",
+)
 RESTING_ON_BOOKS = [estimator for estimator in ESTIMATORS if "order_books" in estimator.rests_on]
 BY_SYMBOL = {listed.symbol: listed for listed in LISTED}
+SIZES_USD = (10_000, 100_000, 1_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +54,10 @@ def of(warehouse: duckdb.DuckDBPyConnection, fact: str, symbol: str, order_by: s
 def hours(listed: Listed) -> Iterator[list[Seen]]:
     for hour in (HOUR, NEXT):
         yield [listed.seen(shot) for shot in shots(listed, hour)]
+
+
+def every(listed: Listed) -> list[Seen]:
+    return [seen for hour in hours(listed) for seen in hour]
 
 
 class TestOrderFlow:
@@ -118,6 +126,46 @@ class TestOrderFlow:
             if row["comparisons_count"]:
                 assert doubled["ofi_l1_base"] == pytest.approx(2 * row["ofi_l1_base"], abs=1e-8)
                 assert doubled["ofi_integrated_frac"] == pytest.approx(row["ofi_integrated_frac"], abs=1e-8)
+
+
+class TestImpact:
+    @pytest.mark.parametrize("symbol", BY_SYMBOL)
+    def test_every_fill_is_that_of_exact_arithmetic(self, warehouse: duckdb.DuckDBPyConnection, symbol: str) -> None:
+        found = of(warehouse, "fct_market_impact", symbol, "captured_ts, order_usd")
+        asked = [(seen, size) for seen in every(BY_SYMBOL[symbol]) for size in SIZES_USD]
+
+        assert [(row["captured_ts"], row["order_usd"]) for row in found] == [(seen.at, size) for seen, size in asked]
+        pairs = [(row, by_hand.impact(seen, size)) for row, (seen, size) in zip(found, asked, strict=True)]
+        assert_agreement(f"impact {symbol}", worst_errors(pairs))
+
+    def test_the_market_has_books_that_hold_a_size_and_books_that_do_not(
+        self, warehouse: duckdb.DuckDBPyConnection
+    ) -> None:
+        found = rows(warehouse, "select distinct order_usd, is_depth_sufficient from facts.fct_market_impact")
+
+        assert {(row["order_usd"], row["is_depth_sufficient"]) for row in found} >= {
+            (size, is_held) for size in SIZES_USD for is_held in (True, False, None)
+        }
+
+    def test_a_larger_order_never_pays_less(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        for side in ("buy", "sell"):
+            cheaper = rows(
+                warehouse,
+                f"""
+                select * from facts.fct_market_impact as small
+                inner join facts.fct_market_impact as large using (venue, kind, symbol, captured_ts)
+                where small.order_usd < large.order_usd and small.{side}_slippage_bps > large.{side}_slippage_bps + 1e-9
+                """,
+            )
+            assert cheaper == []
+
+    def test_crossing_the_spread_costs_at_least_half_of_it(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        [least] = rows(
+            warehouse,
+            "select min(buy_slippage_bps) as buy, min(sell_slippage_bps) as sell from facts.fct_market_impact",
+        )
+
+        assert min(least["buy"], least["sell"]) > 1e4 * 0.9 * TICK / 2 / 2_000
 
 
 @pytest.mark.parametrize("estimator", RESTING_ON_BOOKS, ids=lambda estimator: estimator.name)

@@ -42,3 +42,38 @@
             + case when {{ ask }}px >= earlier_{{ ask }}px then earlier_{{ ask }}{{ unit }} else 0.0 end
     end
 {%- endmacro %}
+
+{#-
+    What `size` dollars fetch of a side walked from the touch outward, taking of the last level only what is still wanted:
+    a struct of `bought`, the sum of dollars over price, and `left_usd`, the dollars that found nothing to trade with.
+-#}
+{% macro walked(usd_list, px_list, size) -%}
+    {{ return(adapter.dispatch("walked", "barograph")(usd_list, px_list, size)) }}
+{%- endmacro %}
+{% macro duckdb__walked(usd_list, px_list, size) -%}
+    list_reduce(
+        list_transform(
+            list_zip({{ usd_list }}, {{ px_list }}),
+            lambda level: {usd: level[1], px: level[2], left_usd: cast(0 as double), bought: cast(0 as double)}
+        ),
+        lambda walk, level: {
+            usd: level.usd,
+            px: level.px,
+            left_usd: greatest(walk.left_usd - level.usd, 0.0),
+            bought: walk.bought + least(level.usd, walk.left_usd) / level.px
+        },
+        {
+            usd: cast(0 as double), px: cast(0 as double), left_usd: cast({{ size }} as double), bought: cast(0 as double)
+        }
+    )
+{%- endmacro %}
+{% macro spark__walked(usd_list, px_list, size) -%}
+    aggregate(
+        zip_with({{ usd_list }}, {{ px_list }}, (usd, px) -> named_struct('usd', usd, 'px', px)),
+        named_struct('left_usd', double({{ size }}), 'bought', double(0)),
+        (walk, level) -> named_struct(
+            'left_usd', greatest(walk.left_usd - level.usd, 0.0),
+            'bought', walk.bought + least(level.usd, walk.left_usd) / level.px
+        )
+    )
+{%- endmacro %}
