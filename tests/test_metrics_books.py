@@ -19,6 +19,7 @@ from tests.replayed import Row, assert_agreement, worst_errors
 FACTS = (
     "fct_order_flow_imbalance",
     "fct_market_impact",
+    "fct_order_book_imbalance",
 )
 RESTING_ON_BOOKS = [estimator for estimator in ESTIMATORS if "order_books" in estimator.rests_on]
 BY_SYMBOL = {listed.symbol: listed for listed in LISTED}
@@ -166,6 +167,89 @@ class TestImpact:
         )
 
         assert min(least["buy"], least["sell"]) > 1e4 * 0.9 * TICK / 2 / 2_000
+
+
+class TestImbalance:
+    @pytest.mark.parametrize("symbol", BY_SYMBOL)
+    def test_decayed_imbalance_is_that_of_plain_loops(self, warehouse: duckdb.DuckDBPyConnection, symbol: str) -> None:
+        found = of(warehouse, "fct_order_book_imbalance", symbol)
+        pairs = [
+            (row, {"decayed_imbalance_frac": by_hand.decayed_imbalance(seen)})
+            for row, seen in zip(found, every(BY_SYMBOL[symbol]), strict=True)
+        ]
+
+        assert any(row["decayed_imbalance_frac"] is not None for row in found)
+        assert_agreement(f"decayed {symbol}", worst_errors(pairs), tolerance=1e-7)
+
+    @pytest.mark.parametrize("symbol", ["DEEP", "INVERSE"])
+    def test_micro_prices_are_those_of_stoikovs_recursion(
+        self, warehouse: duckdb.DuckDBPyConnection, symbol: str
+    ) -> None:
+        listed = BY_SYMBOL[symbol]
+        for hour in (HOUR, NEXT):
+            sound = [
+                (bids[0][0], bids[0][1], asks[0][0], asks[0][1])
+                for _, bids, asks in shots(listed, hour)
+                if asks and bids[0][0] < asks[0][0]
+            ]
+            adjustments = by_hand.micro_adjustments(sound, TICK)
+            told = rows(
+                warehouse,
+                "select * from lake.micro_prices where symbol = ? and utc_hour = ?",
+                symbol,
+                hour,
+            )
+            states = {(row["imbalance_bucket"], row["spread_ticks"]): row["adjustment_px"] for row in told}
+
+            assert states.keys() == adjustments.keys()
+            assert {row["steps_count"] for row in told} == {len(sound) - 1}
+            worst = max(abs(states[state] - value) for state, value in adjustments.items())
+            assert_agreement(f"micro {symbol}", {"adjustment_px": worst}, tolerance=1e-7)
+
+    def test_each_touch_takes_the_adjustment_of_its_state(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        """Found without the model's join: the bucket is counted over edges, the spread in whole ticks."""
+        states = {
+            (row["symbol"], row["utc_hour"], row["imbalance_bucket"], row["spread_ticks"]): row["adjustment_px"]
+            for row in rows(warehouse, "select * from lake.micro_prices")
+        }
+        edges = [(2 * k + 1) / 9 for k in range(4)]
+        measured = 0
+        for row in rows(warehouse, "select * from facts.fct_order_book_imbalance"):
+            lean = row["queue_imbalance_frac"]
+            expected = None
+            if lean is not None:
+                far = sum(abs(lean) >= edge for edge in edges)
+                spread = min(3, round((row["best_ask_px"] - row["best_bid_px"]) / TICK))
+                expected = states.get((row["symbol"], row["utc_hour"], far if lean > 0 else -far, spread))
+            if expected is None:
+                assert row["micro_price_px"] is None
+            else:
+                measured += 1
+                assert row["micro_price_px"] == row["mid_px"] + expected
+        assert measured > 5_000
+
+    def test_adjustments_are_antisymmetric_and_zero_in_balance(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        told = rows(warehouse, "select * from lake.micro_prices")
+        states = {
+            (r["symbol"], r["utc_hour"], r["imbalance_bucket"], r["spread_ticks"]): r["adjustment_px"] for r in told
+        }
+
+        assert {symbol for symbol, *_ in states} == {"DEEP", "MIRROR", "TWICE", "INVERSE"}
+        for (symbol, hour, bucket, spread), value in states.items():
+            assert value == -states[symbol, hour, -bucket, spread]
+            assert bucket or value == 0.0
+
+    def test_the_price_is_drawn_to_the_side_that_the_market_leans_to(
+        self, warehouse: duckdb.DuckDBPyConnection
+    ) -> None:
+        """In this market bids that outweigh asks do lift the price."""
+        told = rows(warehouse, "select * from lake.micro_prices where spread_ticks = 1 and abs(imbalance_bucket) >= 2")
+
+        assert told
+        assert all(row["adjustment_px"] * row["imbalance_bucket"] > 0 for row in told)
+
+    def test_too_few_steps_give_no_micro_price(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        assert {row["micro_price_px"] for row in of(warehouse, "fct_order_book_imbalance", "SHALLOW")} == {None}
 
 
 @pytest.mark.parametrize("estimator", RESTING_ON_BOOKS, ids=lambda estimator: estimator.name)

@@ -77,3 +77,31 @@
         )
     )
 {%- endmacro %}
+
+{#- Dollars of the first `n` levels, each weighed by exp(−`per_bps` · its distance from mid in basis points). -#}
+{% macro decayed_sum(usd_list, px_list, n, mid_px, per_bps) -%}
+    {{ return(adapter.dispatch("decayed_sum", "barograph")(usd_list, px_list, n, mid_px, per_bps)) }}
+{%- endmacro %}
+{% macro duckdb__decayed_sum(usd_list, px_list, n, mid_px, per_bps) -%}
+    coalesce(list_sum(list_transform(
+        list_zip({{ usd_list }}, {{ px_list }})[1:{{ n }}],
+        lambda level: level[1] * exp(-{{ per_bps }} * abs({{ bps("level[2] - " ~ mid_px, mid_px) }}))
+    )), 0.0)
+{%- endmacro %}
+{% macro spark__decayed_sum(usd_list, px_list, n, mid_px, per_bps) -%}
+    aggregate(
+        slice(zip_with(
+            {{ usd_list }}, {{ px_list }},
+            (usd, px) -> usd * exp(-{{ per_bps }} * abs({{ bps("px - " ~ mid_px, mid_px) }}))
+        ), 1, {{ n }}),
+        double(0), (total, x) -> total + x
+    )
+{%- endmacro %}
+
+{#- The states of the touch that ingestion/estimators/micro_prices.py tells apart: nine of imbalance, −4 to 4, three of spread. -#}
+{% macro imbalance_bucket(imbalance_frac) -%}
+    cast(sign({{ imbalance_frac }}) * floor(least(abs({{ imbalance_frac }}) * 9 / 2 + 0.5, 4)) as bigint)
+{%- endmacro %}
+{% macro spread_ticks(spread_px, tick_size_px) -%}
+    cast(least(floor(({{ spread_px }}) / {{ tick_size_px }} + 0.5), 3) as bigint)
+{%- endmacro %}
