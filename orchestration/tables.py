@@ -18,6 +18,7 @@ HOURLY_TABLES = (
     _hourly("fct_order_book_imbalance", "facts", *INSTRUMENT, "captured_ts"),
     _hourly("fct_order_flow_imbalance", "facts", *INSTRUMENT, "bar_start_ts"),
     _hourly("fct_market_impact", "facts", *INSTRUMENT, "captured_ts", "order_usd"),
+    _hourly("fct_book_profile", "facts", *INSTRUMENT, "bar_start_ts", "lower_bps"),
     _hourly(
         "fct_basis",
         "facts",

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ FACTS = (
     "fct_order_flow_imbalance",
     "fct_market_impact",
     "fct_order_book_imbalance",
+    "fct_book_profile",
 )
 RESTING_ON_BOOKS = [estimator for estimator in ESTIMATORS if "order_books" in estimator.rests_on]
 BY_SYMBOL = {listed.symbol: listed for listed in LISTED}
 SIZES_USD = (10_000, 100_000, 1_000_000)
+ROUNDING = 1e-9
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +253,43 @@ class TestImbalance:
 
     def test_too_few_steps_give_no_micro_price(self, warehouse: duckdb.DuckDBPyConnection) -> None:
         assert {row["micro_price_px"] for row in of(warehouse, "fct_order_book_imbalance", "SHALLOW")} == {None}
+
+
+class TestProfile:
+    @pytest.mark.parametrize("symbol", BY_SYMBOL)
+    def test_every_minute_is_that_of_exact_arithmetic(self, warehouse: duckdb.DuckDBPyConnection, symbol: str) -> None:
+        minutes: dict[datetime, list[Seen]] = defaultdict(list)
+        for seen in every(BY_SYMBOL[symbol]):
+            minutes[by_hand.minute_of(seen.at)].append(seen)
+        expected = {
+            (minute, lower): usd for minute, own in minutes.items() for lower, usd in by_hand.profile(own).items()
+        }
+        found = {
+            (row["bar_start_ts"], row["lower_bps"]): row
+            for row in of(warehouse, "fct_book_profile", symbol, "captured_ts")
+        }
+
+        assert found.keys() == expected.keys()
+        pairs = [(found[key], {"resting_usd": usd}) for key, usd in expected.items()]
+        assert_agreement(f"profile {symbol}", worst_errors(pairs))
+
+    def test_the_ten_buckets_next_to_mid_hold_the_depth_within_10_bps(
+        self, warehouse: duckdb.DuckDBPyConnection
+    ) -> None:
+        sums = rows(
+            warehouse,
+            """
+            select sum(resting_usd) as summed, any_value(bid_depth_10bps_usd) as depth
+            from facts.fct_book_profile
+            inner join facts.fct_order_book_imbalance using (venue, kind, symbol, captured_ts)
+            where lower_bps between -10 and -1
+            group by venue, kind, symbol, captured_ts
+            """,
+        )
+
+        assert sums
+        for row in sums:
+            assert row["summed"] == pytest.approx(row["depth"], rel=ROUNDING)
 
 
 @pytest.mark.parametrize("estimator", RESTING_ON_BOOKS, ids=lambda estimator: estimator.name)
