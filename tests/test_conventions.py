@@ -39,7 +39,7 @@ UNITS = (
 )
 # Names, and the three numbers that no suffix fits; each says its unit in its description.
 WORDS = {
-    *("venue", "kind", "symbol", "underlying", "dataset", "quote_asset", "settle_asset", "option_type"),
+    *("venue", "kind", "symbol", "underlying", "dataset", "quote_asset", "settle_asset", "option_type", "book_side"),
     *("reference_venue", "reference_kind", "reference_symbol", "derivative_px_source", "funding_interval_source"),
     *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade"),
     *("lowest_venue", "highest_venue"),

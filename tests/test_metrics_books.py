@@ -22,6 +22,7 @@ FACTS = (
     "fct_market_impact",
     "fct_order_book_imbalance",
     "fct_book_profile",
+    "fct_book_resilience",
 )
 RESTING_ON_BOOKS = [estimator for estimator in ESTIMATORS if "order_books" in estimator.rests_on]
 BY_SYMBOL = {listed.symbol: listed for listed in LISTED}
@@ -290,6 +291,37 @@ class TestProfile:
         assert sums
         for row in sums:
             assert row["summed"] == pytest.approx(row["depth"], rel=ROUNDING)
+
+
+class TestResilience:
+    @pytest.mark.parametrize("symbol", ["DEEP", "INVERSE", "SHALLOW"])
+    def test_every_sweep_is_that_of_plain_loops(self, warehouse: duckdb.DuckDBPyConnection, symbol: str) -> None:
+        expected = {
+            (side, at): sweep
+            for hour in hours(BY_SYMBOL[symbol])
+            for side in ("bid", "ask")
+            for at, sweep in by_hand.sweeps(hour, side).items()
+        }
+        found = of(warehouse, "fct_book_resilience", symbol, "swept_ts")
+
+        assert {(row["book_side"], row["swept_ts"]) for row in found} == expected.keys()
+        assert bool(found) == (symbol != "SHALLOW")  # looked at every 20 s, it shows no sweep
+        for row in found:
+            taken_frac, half_recovery_s = expected[row["book_side"], row["swept_ts"]]
+            assert row["taken_frac"] == pytest.approx(taken_frac, rel=ROUNDING)
+            assert row["half_recovery_s"] == half_recovery_s
+            assert row["is_complete"] == (half_recovery_s is not None)
+
+    def test_twice_the_size_is_swept_at_the_same_instants(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        single, double = (
+            [
+                (row["book_side"], row["swept_ts"], row["taken_frac"], row["half_recovery_s"])
+                for row in of(warehouse, "fct_book_resilience", symbol, "swept_ts, book_side")
+            ]
+            for symbol in ("DEEP", "TWICE")
+        )
+
+        assert single == double
 
 
 @pytest.mark.parametrize("estimator", RESTING_ON_BOOKS, ids=lambda estimator: estimator.name)
