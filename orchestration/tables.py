@@ -20,6 +20,16 @@ CURVE = (
 HOURLY_TABLES = (
     _hourly("dim_instruments", "facts", *INSTRUMENT, "utc_hour", "valid_from_ts"),
     _hourly("fct_order_book_imbalance", "facts", *INSTRUMENT, "captured_ts"),
+    _hourly("fct_order_flow_imbalance", "facts", *INSTRUMENT, "bar_start_ts"),
+    _hourly("fct_market_impact", "facts", *INSTRUMENT, "captured_ts", "order_usd"),
+    _hourly("fct_book_profile", "facts", *INSTRUMENT, "bar_start_ts", "lower_bps"),
+    PublishedTable(
+        "fct_book_resilience",
+        "facts",
+        "utc_hour",
+        (*INSTRUMENT, "book_side", "swept_ts"),
+        may_be_emptied=True,  # books that came late may show that nothing was swept
+    ),
     _hourly(
         "fct_basis",
         "facts",

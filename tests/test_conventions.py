@@ -40,6 +40,7 @@ UNITS = (
 # Names, and the numbers that no suffix fits; each says its unit in its description.
 WORDS = {
     *("venue", "kind", "symbol", "underlying", "asset", "dataset", "quote_asset", "settle_asset", "option_type"),
+    "book_side",
     *("reference_venue", "reference_kind", "reference_symbol", "derivative_px_source", "funding_interval_source"),
     *("amount_unit", "terms_source", "status", "broken_rules", "reason", "quality_grade", "definition_version"),
     *("lowest_venue", "highest_venue", "near_symbol", "far_symbol", "metric", "positioning", "pressure_regime"),

@@ -26,3 +26,82 @@
 {% macro spark__divided_levels(list, whole, unit) -%}
     transform({{ list }}, level -> {{ whole }} / {{ unit }})
 {%- endmacro %}
+
+{#-
+    Order flow of one level between a snapshot and the one before it: sizes and prices in columns `bid_N_px`, `bid_N_base`,
+    ..., the earlier ones under `earlier_`. No inequality is strict, so an unchanged price gives the change of its size.
+    Null where either snapshot lacks the level.
+-#}
+{% macro order_flow(level, unit) -%}
+    {%- set bid, ask = "bid_" ~ level ~ "_", "ask_" ~ level ~ "_" -%}
+    case
+        when {{ bid }}{{ unit }} + earlier_{{ bid }}{{ unit }} + {{ ask }}{{ unit }} + earlier_{{ ask }}{{ unit }} is not null then
+            case when {{ bid }}px >= earlier_{{ bid }}px then {{ bid }}{{ unit }} else 0.0 end
+            - case when {{ bid }}px <= earlier_{{ bid }}px then earlier_{{ bid }}{{ unit }} else 0.0 end
+            - case when {{ ask }}px <= earlier_{{ ask }}px then {{ ask }}{{ unit }} else 0.0 end
+            + case when {{ ask }}px >= earlier_{{ ask }}px then earlier_{{ ask }}{{ unit }} else 0.0 end
+    end
+{%- endmacro %}
+
+{#-
+    What `size` dollars fetch of a side walked from the touch outward, taking of the last level only what is still wanted:
+    a struct of `bought`, the sum of dollars over price, and `left_usd`, the dollars that found nothing to trade with.
+-#}
+{% macro market_order(usd_list, px_list, size) -%}
+    {{ return(adapter.dispatch("market_order", "barograph")(usd_list, px_list, size)) }}
+{%- endmacro %}
+{% macro duckdb__market_order(usd_list, px_list, size) -%}
+    list_reduce(
+        list_transform(
+            list_zip({{ usd_list }}, {{ px_list }}),
+            lambda level: {usd: level[1], px: level[2], left_usd: cast(0 as double), bought: cast(0 as double)}
+        ),
+        (walk, level) -> {
+            usd: level.usd,
+            px: level.px,
+            left_usd: greatest(walk.left_usd - level.usd, 0.0),
+            bought: walk.bought + least(level.usd, walk.left_usd) / level.px
+        },
+        {
+            usd: cast(0 as double), px: cast(0 as double), left_usd: cast({{ size }} as double), bought: cast(0 as double)
+        }
+    )
+{%- endmacro %}
+{% macro spark__market_order(usd_list, px_list, size) -%}
+    aggregate(
+        zip_with({{ usd_list }}, {{ px_list }}, (usd, px) -> named_struct('usd', usd, 'px', px)),
+        named_struct('left_usd', double({{ size }}), 'bought', double(0)),
+        (walk, level) -> named_struct(
+            'left_usd', greatest(walk.left_usd - level.usd, 0.0),
+            'bought', walk.bought + least(level.usd, walk.left_usd) / level.px
+        )
+    )
+{%- endmacro %}
+
+{#- Dollars of the first `n` levels, each weighed by exp(−`per_bps` · its distance from mid in basis points). -#}
+{% macro decayed_sum(usd_list, px_list, n, mid_px, per_bps) -%}
+    {{ return(adapter.dispatch("decayed_sum", "barograph")(usd_list, px_list, n, mid_px, per_bps)) }}
+{%- endmacro %}
+{% macro duckdb__decayed_sum(usd_list, px_list, n, mid_px, per_bps) -%}
+    coalesce(list_sum(list_transform(
+        list_zip({{ usd_list }}, {{ px_list }})[1:{{ n }}],
+        lambda level: level[1] * exp(-{{ per_bps }} * abs({{ bps("level[2] - " ~ mid_px, mid_px) }}))
+    )), 0.0)
+{%- endmacro %}
+{% macro spark__decayed_sum(usd_list, px_list, n, mid_px, per_bps) -%}
+    aggregate(
+        slice(zip_with(
+            {{ usd_list }}, {{ px_list }},
+            (usd, px) -> usd * exp(-{{ per_bps }} * abs({{ bps("px - " ~ mid_px, mid_px) }}))
+        ), 1, {{ n }}),
+        double(0), (total, x) -> total + x
+    )
+{%- endmacro %}
+
+{#- The states of the touch that ingestion/estimators/micro_prices.py tells apart: nine of imbalance, −4 to 4, three of spread. -#}
+{% macro imbalance_bucket(imbalance_frac) -%}
+    cast(sign({{ imbalance_frac }}) * floor(least(abs({{ imbalance_frac }}) * 9 / 2 + 0.5, 4)) as bigint)
+{%- endmacro %}
+{% macro spread_ticks(spread_px, tick_size_px) -%}
+    cast(least(floor(({{ spread_px }}) / {{ tick_size_px }} + 0.5), 3) as bigint)
+{%- endmacro %}

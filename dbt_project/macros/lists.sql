@@ -19,6 +19,15 @@
     aggregate(slice({{ list }}, 1, {{ n }}), double(0), (total, x) -> total + x)
 {%- endmacro %}
 
+{#- Sum of those after the first `n` up to the `m`-th, left to right; zero where there are none. -#}
+{% macro sum_between(list, n, m) -%}{{ return(adapter.dispatch("sum_between", "barograph")(list, n, m)) }}{%- endmacro %}
+{% macro duckdb__sum_between(list, n, m) -%}
+    coalesce(list_sum({{ list }}[{{ n }} + 1:{{ m }}]), 0.0)
+{%- endmacro %}
+{% macro spark__sum_between(list, n, m) -%}
+    aggregate(slice({{ list }}, {{ n }} + 1, {{ m }} - {{ n }}), double(0), (total, x) -> total + x)
+{%- endmacro %}
+
 {#- `fn(qty, px)` for each pair of two lists of one length; `expression` names them `qty` and `px`. -#}
 {% macro map_levels(qty_list, px_list, expression) -%}
     {{ return(adapter.dispatch("map_levels", "barograph")(qty_list, px_list, expression)) }}

@@ -77,9 +77,17 @@
     ({{ what }}) * {{ days_per_year() }} / {{ days }}
 {%- endmacro %}
 
-{#- A price moved by basis points: below for a negative number. -#}
+{#-
+    A price moved by basis points: below for a negative number. Multiplied first, because 1 − 10 / 10,000 is no double and
+    would put a level that stands on the edge outside.
+-#}
 {% macro shifted(px, bps) -%}
-    {{ px }} * (1 {{ "-" if bps < 0 else "+" }} {{ bps | abs }} / 10000.0)
+    {{ px }} * {{ 10000 + bps }} / 10000.0
+{%- endmacro %}
+
+{#- The same by a column of basis points. -#}
+{% macro shifted_by(px, bps_column) -%}
+    {{ px }} * (10000 + {{ bps_column }}) / 10000.0
 {%- endmacro %}
 
 {% macro seconds_per_hour() -%}3600{%- endmacro %}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from ingestion.estimators import implied_vols, vol_slices
+from ingestion.estimators import implied_vols, micro_prices, ofi_weights, vol_slices
 
 
 class Estimator(NamedTuple):
@@ -23,5 +23,7 @@ class Estimator(NamedTuple):
 ESTIMATORS = (
     Estimator("implied_vols", ("option_quotes", "instruments"), implied_vols.SCHEMA, implied_vols.implied_vols),
     Estimator("vol_slices", ("implied_vols",), vol_slices.SCHEMA, vol_slices.vol_slices),
+    Estimator("ofi_weights", ("order_books", "instruments"), ofi_weights.SCHEMA, ofi_weights.ofi_weights),
+    Estimator("micro_prices", ("order_books", "instruments"), micro_prices.SCHEMA, micro_prices.micro_prices),
 )
 SOURCE_OF = {each.name: each.rests_on[0] for each in ESTIMATORS}

@@ -5,6 +5,7 @@
 
 {%- set depths = [1, 5, 10, 20] %}
 {%- set bands_bps = [5, 10, 25, 50, 100] %}
+{%- set decay_per_bps = var("book_decay_per_bps") %}
 
 with
 
@@ -16,6 +17,8 @@ books as (
         {{ element('ask_px', 1) }} as best_ask_px,
         {{ element('bid_qty', 1) }} as best_bid_qty,
         {{ element('ask_qty', 1) }} as best_ask_qty,
+        {{ element('bid_px', 'nullif(' ~ size_of('bid_px') ~ ', 0)') }} as lowest_bid_px,
+        {{ element('ask_px', 'nullif(' ~ size_of('ask_px') ~ ', 0)') }} as highest_ask_px,
         {{ size_of('bid_px') }} as bid_levels_count,
         {{ size_of('ask_px') }} as ask_levels_count
 
@@ -51,10 +54,27 @@ reaches as (
         case
             when is_measurable and {{ element('ask_px', 'ask_levels_count') }} >= {{ shifted('mid_px', band) }}
                 then {{ count_within('ask_px', '<=', shifted('mid_px', band)) }}
-        end as ask_{{ band }}bps_count{{ "," if not loop.last }}
-        {% endfor %}
+        end as ask_{{ band }}bps_count,
+        {% endfor -%}
+        greatest(lowest_bid_px, 2 * mid_px - highest_ask_px) as decayed_from_px,
+        least(highest_ask_px, 2 * mid_px - lowest_bid_px) as decayed_to_px
 
     from touches
+
+),
+
+-- Side with side only as far as both were captured, and not where that ends before a level counts for 1 / e.
+decays as (
+
+    select
+        *,
+        is_measurable
+        and decayed_from_px <= {{ shifted('mid_px', -1 / decay_per_bps) }}
+        and decayed_to_px >= {{ shifted('mid_px', 1 / decay_per_bps) }} as is_decay_measurable,
+        {{ count_within('bid_px', '>=', 'decayed_from_px') }} as bid_decayed_count,
+        {{ count_within('ask_px', '<=', 'decayed_to_px') }} as ask_decayed_count
+
+    from reaches
 
 ),
 
@@ -72,47 +92,64 @@ sums as (
         case when bid_{{ band }}bps_count is not null
             then {{ sum_first('bid_usd', 'bid_' ~ band ~ 'bps_count') }} end as bid_{{ band }}bps_usd,
         case when ask_{{ band }}bps_count is not null
-            then {{ sum_first('ask_usd', 'ask_' ~ band ~ 'bps_count') }} end as ask_{{ band }}bps_usd{{ "," if not loop.last }}
-        {% endfor %}
+            then {{ sum_first('ask_usd', 'ask_' ~ band ~ 'bps_count') }} end as ask_{{ band }}bps_usd,
+        {% endfor -%}
+        {% for side in ('bid', 'ask') -%}
+        case
+            when is_decay_measurable
+                then {{ decayed_sum(side ~ '_usd', side ~ '_px', side ~ '_decayed_count', 'mid_px', decay_per_bps) }}
+        end as {{ side }}_decayed_usd,
+        {% endfor -%}
+        case when is_measurable then {{ imbalance('best_bid_qty', 'best_ask_qty') }} end as queue_imbalance_frac
 
-    from reaches
+    from decays
 
 ),
 
 final as (
 
     select
-        venue,
-        kind,
-        symbol,
-        utc_hour,
-        underlying,
-        best_bid_px,
-        best_ask_px,
-        mid_px,
-        {{ bps('best_ask_px - best_bid_px', 'mid_px') }} as spread_bps,
-        case when is_measurable then {{ imbalance('best_bid_qty', 'best_ask_qty') }} end as queue_imbalance_frac,
+        sums.venue,
+        sums.kind,
+        sums.symbol,
+        sums.utc_hour,
+        sums.underlying,
+        sums.best_bid_px,
+        sums.best_ask_px,
+        sums.mid_px,
+        {{ bps('sums.best_ask_px - sums.best_bid_px', 'sums.mid_px') }} as spread_bps,
+        sums.queue_imbalance_frac,
         {% for depth in depths -%}
-        {{ imbalance('bid_' ~ depth ~ '_usd', 'ask_' ~ depth ~ '_usd') }} as depth_imbalance_{{ depth }}_frac,
+        {{ imbalance('sums.bid_' ~ depth ~ '_usd', 'sums.ask_' ~ depth ~ '_usd') }} as depth_imbalance_{{ depth }}_frac,
         {% endfor -%}
         {% for band in bands_bps -%}
-        {{ imbalance('bid_' ~ band ~ 'bps_usd', 'ask_' ~ band ~ 'bps_usd') }} as depth_imbalance_{{ band }}bps_frac,
+        {{ imbalance('sums.bid_' ~ band ~ 'bps_usd', 'sums.ask_' ~ band ~ 'bps_usd') }} as depth_imbalance_{{ band }}bps_frac,
         {% endfor -%}
-        case when is_in_dollars then bid_10bps_usd end as bid_depth_10bps_usd,
-        case when is_in_dollars then ask_10bps_usd end as ask_depth_10bps_usd,
+        {{ imbalance('sums.bid_decayed_usd', 'sums.ask_decayed_usd') }} as decayed_imbalance_frac,
+        case when sums.is_in_dollars then sums.bid_10bps_usd end as bid_depth_10bps_usd,
+        case when sums.is_in_dollars then sums.ask_10bps_usd end as ask_depth_10bps_usd,
         -- The heavier side pushes the price to the other: a large bid lifts the weighted mid towards the ask.
         case
-            when is_measurable
-                then (best_bid_px * best_ask_qty + best_ask_px * best_bid_qty) / (best_bid_qty + best_ask_qty)
+            when sums.is_measurable
+                then (sums.best_bid_px * sums.best_ask_qty + sums.best_ask_px * sums.best_bid_qty)
+                    / (sums.best_bid_qty + sums.best_ask_qty)
         end as weighted_mid_px,
-        bid_levels_count,
-        ask_levels_count,
-        is_crossed,
-        is_locked,
-        event_ts,
-        captured_ts
+        sums.mid_px + micro_prices.adjustment_px as micro_price_px,
+        {{ bps('micro_prices.adjustment_px', 'sums.mid_px') }} as micro_price_adjustment_bps,
+        sums.bid_levels_count,
+        sums.ask_levels_count,
+        sums.is_crossed,
+        sums.is_locked,
+        sums.event_ts,
+        sums.captured_ts
 
     from sums
+
+    left join {{ ref('stg_micro_prices') }} as micro_prices
+        on {{ matches('sums', 'micro_prices', ['venue', 'kind', 'symbol', 'utc_hour']) }}
+        and {{ imbalance_bucket('sums.queue_imbalance_frac') }} = micro_prices.imbalance_bucket
+        and {{ spread_ticks('sums.best_ask_px - sums.best_bid_px', 'micro_prices.tick_size_px') }}
+        = micro_prices.spread_ticks
 
 )
 

@@ -1,5 +1,5 @@
 {#-
-    Book snapshots, one row each, levels as lists from the touch outward, sizes in base coin and dollars.
+    Book snapshots, one row each, levels as lists from the touch outward, sizes in the venue's unit, base coin and dollars.
     The lists are this view's secret: models reach them through macros/lists.sql.
 -#}
 
@@ -43,6 +43,7 @@ valued as (
         terms.quote_asset,
         terms.amount_unit,
         terms.contract_size,
+        terms.is_quanto,
         terms.is_inverse and terms.kind <> 'option' as is_inverse,
         -- The premium of an option quoted in coin is not in dollars.
         {{ value_usd_px('books', 'captured_ts') }} is not null and not (terms.kind = 'option' and terms.is_inverse)
@@ -57,7 +58,7 @@ valued as (
 
 ),
 
--- One number turns a venue's size into dollars, given the price; see macros/units.sql.
+-- One number turns a venue's size into coin or dollars, given the price; see macros/units.sql.
 final as (
 
     select
@@ -73,6 +74,14 @@ final as (
         ask_px,
         ask_qty,
         {% for side in ('bid', 'ask') -%}
+        case
+            when amount_unit = 'base' then {{ side }}_qty
+            when amount_unit = 'usd' then {{ map_levels(side ~ '_qty', side ~ '_px', 'qty / px') }}
+            when is_quanto and not is_in_dollars then null
+            when is_quanto then {{ map_levels(side ~ '_qty', side ~ '_px', 'qty * contract_size * usd_value') }}
+            when is_inverse then {{ map_levels(side ~ '_qty', side ~ '_px', 'qty * contract_size / px') }}
+            else {{ map_levels(side ~ '_qty', side ~ '_px', 'qty * contract_size') }}
+        end as {{ side }}_base,
         case
             when amount_unit = 'usd' then {{ side }}_qty
             when is_inverse and amount_unit = 'contracts'

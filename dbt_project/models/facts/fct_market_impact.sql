@@ -1,0 +1,77 @@
+{#-
+    What a market order of a stated size pays against mid, walking the captured book and nothing beyond it.
+    Formulas, signs and caveats: docs/metrics/books.md#market-impact
+-#}
+
+{%- set sizes_usd = var("order_sizes_usd") %}
+
+with
+
+books as (
+
+    select
+        *,
+        ({{ element('bid_px', 1) }} + {{ element('ask_px', 1) }}) / 2 as mid_px,
+        coalesce({{ element('bid_px', 1) }} > {{ element('ask_px', 1) }}, false) as is_crossed,
+        is_in_dollars and coalesce({{ element('bid_px', 1) }} < {{ element('ask_px', 1) }}, false) as is_measurable
+
+    from {{ ref('stg_order_books') }}
+
+    where {{ in_window('utc_hour') }}
+
+),
+
+orders as (
+
+    {% for size_usd in sizes_usd -%}
+    select
+        *,
+        cast({{ size_usd }} as double) as order_usd,
+        case when is_measurable then {{ market_order('ask_usd', 'ask_px', size_usd) }} end as buy_walk,
+        case when is_measurable then {{ market_order('bid_usd', 'bid_px', size_usd) }} end as sell_walk
+
+    from books
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+
+),
+
+fills as (
+
+    select
+        *,
+        buy_walk.left_usd = 0 as is_ask_depth_sufficient,
+        sell_walk.left_usd = 0 as is_bid_depth_sufficient,
+        case when buy_walk.left_usd = 0 then order_usd / buy_walk.bought end as buy_fill_px,
+        case when sell_walk.left_usd = 0 then order_usd / sell_walk.bought end as sell_fill_px
+
+    from orders
+
+),
+
+final as (
+
+    select
+        venue,
+        kind,
+        symbol,
+        utc_hour,
+        underlying,
+        order_usd,
+        mid_px,
+        buy_fill_px,
+        sell_fill_px,
+        {{ bps('buy_fill_px - mid_px', 'mid_px') }} as buy_slippage_bps,
+        {{ bps('mid_px - sell_fill_px', 'mid_px') }} as sell_slippage_bps,
+        is_ask_depth_sufficient,
+        is_bid_depth_sufficient,
+        is_ask_depth_sufficient and is_bid_depth_sufficient as is_depth_sufficient,
+        is_crossed,
+        event_ts,
+        captured_ts
+
+    from fills
+
+)
+
+select * from final
