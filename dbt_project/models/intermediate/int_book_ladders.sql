@@ -23,10 +23,6 @@ sized as (
         *,
         {% for side in ('bid', 'ask') -%}
         case
-            when kind = 'spot' then {{ side }}_qty
-            else {{ map_levels(side ~ '_usd', side ~ '_px', 'qty / px') }}
-        end as {{ side }}_base,
-        case
             when kind = 'spot' then {{ map_levels(side ~ '_qty', side ~ '_px', 'qty * px') }}
             else {{ side }}_usd
         end as {{ side }}_quote{{ "," if not loop.last }}
