@@ -63,9 +63,11 @@ check: setup ## lint, types, layers, SQL style, lock
 	  $(BIN)/sqlfluff lint dbt_project/models
 	$(BIN)/python .ci/check_lock.py
 
-# Without an instance of Dagster: what tests run is not this deployment's history.
+# Without an instance of Dagster: what tests run is not this deployment's history. The manifest is made before workers
+# could make it at once.
 test: setup ## run every test; ARGS="tests/test_x.py" runs some
-	DAGSTER_HOME= $(BIN)/python -m pytest -rs -p tests.summary $(ARGS)
+	$(BIN)/python -c 'from orchestration.manifest import ensure_manifest; ensure_manifest()'
+	DAGSTER_HOME= $(BIN)/python -m pytest -rs -p tests.summary -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 demo: setup ## the whole pipeline on the built-in exchange, without a network
 	$(BIN)/barograph demo
