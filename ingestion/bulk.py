@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from msgspec import Raw
 
 from ingestion.columns import INSTANT, as_instants, schema_of
-from ingestion.records import Kind, OrderBook, Record, Trade
+from ingestion.records import Kind, OrderBook, Record, SpotTicker, Trade
 from ingestion.venues.base import EARLIEST, LATEST, Reply
 
 Bools = npt.NDArray[np.bool_]
@@ -67,6 +67,17 @@ class Fills(NamedTuple):
     is_aggregate: bool
 
 
+class Quotes(NamedTuple):
+    """A reply that lists the best quotes of pairs, by column, on our clock; a price of zero is none."""
+
+    venue: str
+    symbols: list[str]
+    bid_px: Floats
+    bid_qty: Floats
+    ask_px: Floats
+    ask_qty: Floats
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Bulk:
     """How replies of one endpoint become a table; `read` raises `Unplain` or one of `SLIPS` for what is not plain."""
@@ -89,6 +100,10 @@ def books(read: Callable[[Reply], Depth]) -> Bulk:
 
 def trades(read: Callable[[Reply], Fills]) -> Bulk:
     return Bulk(Trade, read, _join_trades)
+
+
+def spot_quotes(read: Callable[[Reply], Quotes]) -> Bulk:
+    return Bulk(SpotTicker, read, _join_quotes)
 
 
 def read_all(bulk: Bulk, hour: datetime, replies: Sequence[Reply]) -> Joined:
@@ -154,6 +169,24 @@ def _join_trades(hour: datetime, replies: Sequence[Reply], told: Sequence[Fills]
         "is_aggregate": np.repeat(np.array([fills.is_aggregate for fills in told], dtype=np.bool_), counts),
     }
     return Joined(pa.table(columns, schema=schema_of(Trade)), [])
+
+
+def _join_quotes(hour: datetime, replies: Sequence[Reply], told: Sequence[Quotes]) -> Joined:
+    counts = np.array([len(quotes.symbols) for quotes in told], dtype=np.int64)
+    who = [Who(quotes.venue, "spot", "") for quotes in told]
+    columns = {
+        **_heads(hour, replies, who, counts),
+        "symbol": pa.array([symbol for quotes in told for symbol in quotes.symbols], pa.string()),
+    }
+    for side in ("bid", "ask"):
+        px, qty = (np.concatenate([getattr(quotes, f"{side}_{what}") for quotes in told]) for what in ("px", "qty"))
+        columns[f"{side}_px"] = pa.array(px, mask=px == 0)
+        columns[f"{side}_qty"] = pa.array(qty + 0.0, mask=px == 0)
+    schema = schema_of(SpotTicker)
+    rows = int(counts.sum())
+    return Joined(
+        pa.table([columns.get(field.name, pa.nulls(rows, field.type)) for field in schema], schema=schema), []
+    )
 
 
 def _heads(hour: datetime, replies: Sequence[Reply], who: Sequence[Who], counts: Ints) -> dict[str, Any]:

@@ -28,6 +28,7 @@ ASKED = [
     ("binance_spot", "/api/v3/aggTrades", "BTCUSDT"),
     ("binance_usdm", "/fapi/v1/trades", "BTCUSDT"),
     ("binance_coinm", "/dapi/v1/aggTrades", "BTCUSD_PERP"),
+    ("binance_spot", "/api/v3/ticker/bookTicker", ""),
 ]
 
 
@@ -38,6 +39,17 @@ def body_of(path: str, dice: random.Random) -> Any:
             count = dice.randrange(4)
             book[side] = [[f"{60000 + sign * (n + 1) / 8:.2f}", f"{dice.random():.8f}"] for n in range(count)]
         return book
+    if path.endswith("bookTicker"):
+        return [
+            {
+                "symbol": dice.choice(["BTCUSDT", "ETHUSDT", "ETHBTC"]),
+                "bidPrice": dice.choice(["0.00000000", f"{dice.random():.8f}"]),
+                "bidQty": f"{dice.random():.8f}",
+                "askPrice": f"{dice.random():.8f}",
+                "askQty": dice.choice(["0.00000000", f"{dice.random():.8f}"]),
+            }
+            for _ in range(dice.randrange(5))
+        ]
     names = ("a", "p", "q", "T", "m") if path.endswith("aggTrades") else ("id", "price", "qty", "time", "isBuyerMaker")
     said = [
         (dice.randrange(10**9), f"{60000 + dice.random():.2f}", f"{1 + dice.random():.3f}", MS + n, dice.random() < 0.5)

@@ -1,4 +1,4 @@
-"""Binance's largest replies, many at once: books and trades as `binance.py` reads them, where they are plain."""
+"""Binance's largest replies, many at once: books, trades and spot's quotes as `binance.py` reads them, where plain."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from ingestion.bulk import Bulk, Depth, Fills, Unplain, Who, books, trades
+from ingestion.bulk import Bulk, Depth, Fills, Quotes, Unplain, Who, books, spot_quotes, trades
 from ingestion.venues.base import EARLIEST, Reply
 from ingestion.venues.binance import (
     AggregateFill,
+    Best,
     F,
     Fill,
     Id,
@@ -19,6 +20,7 @@ from ingestion.venues.binance import (
     asked_identity,
     identity,
     parse_aggregate_trades,
+    parse_book_ticker,
     parse_order_book,
     parse_trades,
     reader,
@@ -37,7 +39,8 @@ class Head(Struct, rename="camel"):
     msg: str | UnsetType = UNSET
 
 
-_HEAD, _FILLS, _AGGREGATES = reader(Head), reader(list[Fill]), reader(list[AggregateFill])
+_HEAD, _BESTS = reader(Head), reader(list[Best])
+_FILLS, _AGGREGATES = reader(list[Fill]), reader(list[AggregateFill])
 
 
 def depths(market: Market) -> Bulk:
@@ -69,7 +72,30 @@ def aggregate_fills(market: Market) -> Bulk:
     return _fills(market, _AGGREGATES, is_aggregate=True)
 
 
+def quotes(market: Market) -> Bulk:
+    """As `parse_book_ticker`; derivatives, whose kinds are of several records and have a clock, are left to it."""
+    who = _names(market)
+
+    def read(reply: Reply) -> Quotes:
+        told = _BESTS.decode(reply.body)
+        symbols = [best.symbol for best in told]
+        kinds = {who(reply.query.get("symbol"), symbol).kind for symbol in set(symbols)}
+        if kinds - {"spot"} or {best.time for best in told} - {UNSET}:
+            raise Unplain(reply.path)
+        return Quotes(
+            venue=market.venue,
+            symbols=symbols,
+            bid_px=np.array([best.bid_price for best in told], dtype=np.float64),
+            bid_qty=np.array([best.bid_qty for best in told], dtype=np.float64),
+            ask_px=np.array([best.ask_price for best in told], dtype=np.float64),
+            ask_qty=np.array([best.ask_qty for best in told], dtype=np.float64),
+        )
+
+    return spot_quotes(read)
+
+
 BULK: Mapping[Callable[..., Any], Callable[[Market], Bulk]] = {
+    parse_book_ticker: quotes,
     parse_order_book: depths,
     parse_trades: fills,
     parse_aggregate_trades: aggregate_fills,
@@ -97,7 +123,7 @@ def _fills(market: Market, decoder: msgspec.json.Decoder[list[F]], *, is_aggrega
 def _names(market: Market) -> Callable[[str | None, str | None], Who]:
     """Whose a reply is, by the symbol that was asked and the one that it names; the same every time."""
 
-    @lru_cache(maxsize=1024)
+    @lru_cache(maxsize=8192)  # more than a market lists
     def who(asked: str | None, named: str | None) -> Who:
         reply = Reply("", {} if asked is None else {"symbol": asked}, b"", EARLIEST)
         found = asked_identity(market, reply) if named is None else identity(market, reply, named)
