@@ -24,6 +24,7 @@ TOTAL_COLUMNS = (
     *("underlying", "positions", "not measured", "value", "pnl", "delta coin", "gamma coin/USD"),
     *("vega", "theta", "carry/day", "carry lacks"),
 )
+SHOCK_COLUMNS = ("", "", *(f"{shock:+.0%}" for shock in SHOCKS))
 HEDGE_COLUMNS = (
     *("", "venue", "kind", "symbol", "quantity", "unit", "notional", "slippage", "fee", "carry", "cost"),
     *("bps", "residual coin", "note"),
@@ -94,7 +95,7 @@ class HedgeReport(msgspec.Struct, frozen=True):
         console.print(as_table(POSITION_COLUMNS, [_position_row(each) for each in self.positions], "Positions"))
         for each in self.positions:
             if each.reason or each.margin_reason:
-                told = each.reason or f"no margin call: {each.margin_reason}"
+                told = each.reason or f"margin call: {each.margin_reason}"
                 console.print(f"  line {each.line} {each.symbol}: {told}", highlight=False, markup=False)
         console.print(as_table(TOTAL_COLUMNS, [_total_row(each) for each in self.totals], "Totals"))
         ladder = [rung for each in self.positions if each.worth for rung in _ladder(each, each.worth)]
@@ -103,8 +104,7 @@ class HedgeReport(msgspec.Struct, frozen=True):
             for each in self.totals
             if each.shocks_usd
         ]
-        rungs = [f"{shock:+.0%}" for shock in SHOCKS]
-        console.print(as_table(("", "", *rungs), ladder, "P&L of a shock now"))
+        console.print(as_table(SHOCK_COLUMNS, ladder, "P&L of a shock now"))
         for total in self.totals:
             self._show_hedges(total, console)
 
@@ -130,12 +130,17 @@ def read_hedge(store: Store, path: Path, *, leverage: float, horizon_days: float
     """Hold a file of positions against the last published hour. Raises NothingPublished, BadPosition."""
     with open_published(store) as connection:
         market = read_market(connection)
-    positions = read_positions(path, market)
+    return hold(read_positions(path, market), market, leverage=leverage, horizon_days=horizon_days, now=now)
+
+
+def hold(
+    positions: list[Position], market: Market, *, leverage: float, horizon_days: float, now: datetime
+) -> HedgeReport:
+    """Value positions, sum them per underlying, and rank the hedges of each sum."""
     reports = [_report(position, market, leverage, now) for position in positions]
-    underlyings = dict.fromkeys(each.underlying for each in reports)
     totals = [
         _total(name, [each for each in reports if each.underlying == name], market, horizon_days)
-        for name in underlyings
+        for name in dict.fromkeys(each.underlying for each in reports)
     ]
     return HedgeReport(market.utc_hour, now, leverage, horizon_days, reports, totals)
 
@@ -152,6 +157,9 @@ def _report(position: Position, market: Market, leverage: float, now: datetime) 
     except NoMarginCall as error:
         margin_reason = str(error)
     carry = market.carries.get(terms.key)
+    move = call_px / worth.px - 1 if worth and call_px is not None else None
+    if move is not None and move * position.quantity >= 0:
+        margin_reason = "the price is beyond it already"
     return PositionReport(
         line=position.line,
         venue=terms.venue,
@@ -166,7 +174,7 @@ def _report(position: Position, market: Market, leverage: float, now: datetime) 
         px_age_s=(now - worth.captured_ts).total_seconds() if worth else None,
         carry_usd_per_day=worth.value_usd * carry + 0.0 if worth and carry is not None else None,
         margin_call_px=call_px,
-        margin_call_move_frac=call_px / worth.px - 1 if worth and call_px is not None else None,
+        margin_call_move_frac=move,
         margin_reason=margin_reason,
     )
 
@@ -178,6 +186,8 @@ def _total(underlying: str, reports: list[PositionReport], market: Market, horiz
     def over(figure: Callable[[Worth], float]) -> float | None:
         return sum(map(figure, worths)) if worths else None
 
+    rungs = enumerate(SHOCKS) if worths else ()
+    shocks = {f"{shock:+g}": sum(worth.shocks[index].pnl_usd for worth in worths) for index, shock in rungs}
     delta = over(lambda worth: worth.delta_base)
     hedges, left_out = best_hedges(delta, market.candidates(underlying), horizon_days) if delta else ([], {})
     return Total(
@@ -192,11 +202,7 @@ def _total(underlying: str, reports: list[PositionReport], market: Market, horiz
         theta_usd=over(lambda worth: worth.theta_usd),
         carry_usd_per_day=sum(carries) if carries else None,
         carry_lacking_count=len(worths) - len(carries),
-        shocks_usd={
-            f"{shock:+g}": sum(worth.shocks[index].pnl_usd for worth in worths) for index, shock in enumerate(SHOCKS)
-        }
-        if worths
-        else None,
+        shocks_usd=shocks or None,
         hedges=hedges,
         left_out=left_out,
     )
@@ -207,17 +213,20 @@ def _position_row(each: PositionReport) -> tuple[object, ...]:
     worth, move = each.worth, each.margin_call_move_frac
     if worth is None:
         return (*named, *(None,) * 9)
-    figures = (worth.value_usd, worth.pnl_usd)
     sensitive = (worth.delta_base, *_rounded((worth.vega_usd, worth.theta_usd, each.carry_usd_per_day)))
     call = None if move is None else f"{move:+.2%}"
-    return (*named, worth.px, _age(each.px_age_s or 0.0), *_rounded(figures), *sensitive, call)
+    return (*named, worth.px, _age(each.px_age_s or 0.0), *_rounded((worth.value_usd, worth.pnl_usd)), *sensitive, call)
 
 
 def _total_row(each: Total) -> tuple[object, ...]:
     counts = (each.underlying, each.positions_count, each.unmeasured_count)
-    greeks = (each.delta_base, each.gamma_base_per_usd)
-    rest = _rounded((each.vega_usd, each.theta_usd, each.carry_usd_per_day))
-    return (*counts, *_rounded((each.value_usd, each.pnl_usd)), *greeks, *rest, each.carry_lacking_count)
+    worth = (*_rounded((each.value_usd, each.pnl_usd)), each.delta_base, each.gamma_base_per_usd)
+    return (
+        *counts,
+        *worth,
+        *_rounded((each.vega_usd, each.theta_usd, each.carry_usd_per_day)),
+        each.carry_lacking_count,
+    )
 
 
 def _ladder(each: PositionReport, worth: Worth) -> list[tuple[object, ...]]:
@@ -229,17 +238,15 @@ def _ladder(each: PositionReport, worth: Worth) -> list[tuple[object, ...]]:
 
 
 def _rounded(figures: tuple[object, ...]) -> tuple[object, ...]:
-    """Dollars to the cent."""
     return tuple(f"{each:,.2f}" if isinstance(each, float) else each for each in figures)
 
 
 def _note(hedge: Hedge) -> str | None:
-    part = None if hedge.is_full else "in part: the book is not known to hold more"
-    return "; ".join(filter(None, (part, hedge.note))) or None
+    return "; ".join(filter(None, ("" if hedge.is_full else "in part: the largest size known", hedge.note))) or None
 
 
 def _age(seconds: float) -> str:
-    minutes, days = int(seconds // 60), int(seconds // 86_400)
-    if days:
-        return f"{days} d {minutes // 60 % 24} h"
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{int(seconds)} s"
+    hours, minutes = divmod(int(seconds // 60), 60)
+    if hours < 24:
+        return f"{hours} h {minutes:02d} min" if hours else f"{int(seconds)} s"
+    return f"{hours // 24} d {hours % 24} h"

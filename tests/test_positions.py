@@ -1,7 +1,7 @@
 """What positions are worth, what moves them, where margin ends, what a hedge costs, and how a file of them is read."""
 
 import math
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import QuantLib
 
+from orchestration.hedge import hold
 from orchestration.hedge_costs import Candidate, Depth, LeftOut, best_hedges, carry_per_day, hedge_with
 from orchestration.hedge_market import Market
 from orchestration.margin_calls import NoMarginCall, Tier, margin_call_px
@@ -246,6 +247,42 @@ MARKET = Market(
     {each.key: each for each in (LINEAR, INVERSE, SPOT, msgspec.structs.replace(SPOT, kind="perp"))},
     *({}, {}, {}, {}, {}, {}, []),
 )
+
+
+class TestTotals:
+    def test_what_cannot_be_measured_is_in_no_total_and_is_counted(self) -> None:
+        """A linear contract at 51,000 without a funding rate, beside an inverse one without a price."""
+        market = msgspec.structs.replace(MARKET, prices={LINEAR.key: at(51_000)}, usd_rates={"USDT": 1.0, "USD": 1.0})
+        book = [Position(2, LINEAR, 2, 50_000), Position(3, INVERSE, 10_000, 50_000)]
+        report = hold(book, market, leverage=10, horizon_days=7, now=TS + timedelta(minutes=5))
+        [total] = report.totals
+
+        assert [(each.reason, each.px_age_s) for each in report.positions] == [
+            (None, 300),
+            ("no price in this hour", None),
+        ]
+        assert (total.positions_count, total.unmeasured_count, total.carry_lacking_count) == (2, 1, 1)
+        assert (total.pnl_usd, total.delta_base, total.carry_usd_per_day, total.hedges) == (2_000, 2, None, [])
+
+    def test_of_nothing_measured_are_null(self) -> None:
+        [total] = hold([Position(2, LINEAR, 2, 50_000)], MARKET, leverage=10, horizon_days=7, now=TS).totals
+
+        assert (total.value_usd, total.delta_base, total.shocks_usd, total.hedges) == (None, None, None, [])
+
+    def test_a_margin_call_that_the_price_has_passed_is_said(self) -> None:
+        market = msgspec.structs.replace(
+            MARKET, prices={LINEAR.key: at(40_000)}, usd_rates={"USDT": 1.0}, tiers=[TestMarginCalls.TIER]
+        )
+        [long, short] = hold(
+            [Position(2, LINEAR, 1, 50_000), Position(3, LINEAR, -1, 50_000)],
+            market,
+            leverage=10,
+            horizon_days=7,
+            now=TS,
+        ).positions
+
+        assert (long.margin_call_px, long.margin_reason) == (45_200, "the price is beyond it already")
+        assert (short.margin_call_px, short.margin_reason) == (pytest.approx(54_800), None)
 
 
 class TestTheFile:
