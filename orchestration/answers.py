@@ -41,6 +41,22 @@ def print_answer(store: Store, statement: str, form: str = "table") -> None:
         out.print(as_table(answer.columns, answer.rows))
 
 
+def print_coverage(store: Store, hours: Sequence[datetime] | None) -> None:
+    """Print what published hours rest on, venue by venue; of all hours where none are given."""
+    span = (
+        f"where utc_hour between '{min(hours):%Y-%m-%d %H:00:00}+00' and '{max(hours):%Y-%m-%d %H:00:00}+00'"
+        if hours
+        else ""
+    )
+    statement = (
+        "select venue, count(*) filter (status = 'ok') as ok, count(*) filter (status = 'gap') as gap, "
+        "count(*) filter (status = 'held') as held, sum(rows_count)::bigint as rows, "
+        "sum(rejected_count)::bigint as rejected, sum(refused_count)::bigint as refused, "
+        "count(distinct utc_hour) as hours from fct_data_coverage"
+    )
+    print_answer(store, f"{statement} {span} group by venue order by venue")
+
+
 def write_answer(store: Store, statement: str, form: str, path: Path) -> int:
     """Write all rows of a query to a file as JSON, CSV or Parquet, whole or not at all; returns how many bytes."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")

@@ -17,8 +17,9 @@ from rich.table import Table
 from ingestion.envelopes import Unreadable
 from ingestion.hours import HOUR, hour_of, hours_between, parse_instant
 from ingestion.storage import StorageError, Store
-from orchestration.answers import FORMS, as_table, err, out, print_answer, write_answer
+from orchestration.answers import FORMS, as_table, err, out, print_answer, print_coverage, write_answer
 from orchestration.candidates import Unpublishable
+from orchestration.options import From, IsBuilt, LakeUri, TableOrJson, To, Venues, WarehousePath
 from orchestration.outcomes import RunFailed
 from orchestration.publish import PublishError
 from orchestration.published import NothingPublished, QueryRefused
@@ -27,6 +28,8 @@ from orchestration.warehouse import WarehouseBusy
 
 if TYPE_CHECKING:
     from ingestion.imports.archives import SourceFile
+    from orchestration.hedge import HedgeReport
+    from orchestration.status import Status
 
 EXPECTED = (
     BadSetting,
@@ -53,19 +56,6 @@ app = typer.Typer(
 
 imports = typer.Typer(no_args_is_help=True, help="Bring files of data vendors into the lake.")
 app.add_typer(imports, name="import")
-
-LakeUri = Annotated[
-    str | None,
-    typer.Option("--lake-uri", help="file:///path or s3://bucket/prefix. Default: .barograph/lake"),
-]
-WarehousePath = Annotated[
-    Path | None,
-    typer.Option("--warehouse-path", help="The private DuckDB file. Default: .barograph/warehouse.duckdb"),
-]
-From = Annotated[str | None, typer.Option("--from", help="First instant, UTC: 2024-01-14T20:00Z or 2024-01-14")]
-To = Annotated[str | None, typer.Option("--to", help="End, not included, UTC")]
-Venues = Annotated[list[str] | None, typer.Option("--venue", help="Only these venues; may be repeated")]
-IsBuilt = Annotated[bool, typer.Option("--build/--no-build", help="Go on to readers, or stop at the raw zone")]
 
 
 def _settings(lake_uri: str | None, warehouse_path: Path | None = None, venues: list[str] | None = None) -> Settings:
@@ -153,7 +143,7 @@ def replay(
     for reason, count in sorted(recorded.left_out.items()):
         table.add_row(f"left out, {reason}", str(count), style="dim")
     out.print(table)
-    _show_coverage(settings, recorded.hours)
+    print_coverage(Store.open(settings.lake_uri), recorded.hours)
 
 
 @app.command(epilog="Example: `barograph capture --venue deribit`")
@@ -206,7 +196,7 @@ def run_span(
     first, last = _whole_hours(start, end)
     with _working(f"{first:%Y-%m-%d %H:00} to {last:%Y-%m-%d %H:00}"):
         publish_span(settings, "rebuild" if is_rebuild else "hourly", first, last)
-    _show_coverage(settings, hours_between(first, last))
+    print_coverage(Store.open(settings.lake_uri), hours_between(first, last))
 
 
 @app.command(epilog="Example: `barograph backfill --from 2026-03-01 --to 2026-03-04 --venue deribit`")
@@ -232,7 +222,7 @@ def backfill(
     if is_built:
         with _working("building") as say:
             build(settings, hours, say)
-        _show_coverage(settings, hours)
+        print_coverage(Store.open(settings.lake_uri), hours)
 
 
 @imports.command("tardis", epilog="Example: `barograph import tardis deribit_trades_2024-01-14_BTC-PERPETUAL.csv.gz`")
@@ -298,8 +288,7 @@ def sql(
     lake_uri: LakeUri = None,
 ) -> None:
     """Query what is published, read-only."""
-    if form not in FORMS:
-        raise BadSetting(f"--format {form!r}: unknown (expected {', '.join(FORMS)})")
+    _known(form, FORMS)
     if (form == "parquet" and output is None) or (form == "table" and output is not None):
         raise BadSetting(f"--format {form} --output {output}: expected a file with parquet and none with table")
     store = Store.open(_settings(lake_uri).lake_uri)
@@ -311,21 +300,36 @@ def sql(
 
 @app.command(epilog="Example: `barograph status --format json`")
 def status(
-    form: Annotated[str, typer.Option("--format", help="table or json")] = "table",
+    form: TableOrJson = "table",
     lake_uri: LakeUri = None,
     warehouse_path: WarehousePath = None,
 ) -> None:
     """What readers get now, how old it is, what its last hour rests on, and what waits to be published."""
     from orchestration.status import read_status
 
-    if form not in {"table", "json"}:
-        raise BadSetting(f"--format {form!r}: unknown (expected table or json)")
+    _known(form, ("table", "json"))
     settings = _settings(lake_uri, warehouse_path)
     told = read_status(Store.open(settings.lake_uri), settings.warehouse_path, datetime.now(UTC))
-    if form == "json":
-        out.file.write(told.as_json() + "\n")
-    else:
-        told.show(out)
+    _tell(told, form)
+
+
+@app.command(epilog="Example: `barograph hedge positions.csv --leverage 5 --horizon-days 3`")
+def hedge(
+    positions: Annotated[Path, typer.Argument(help="CSV: venue, symbol, quantity, entry, and kind where it is needed")],
+    leverage: Annotated[float, typer.Option(min=1, max=1000, help="Of each position's isolated margin")] = 10,
+    horizon_days: Annotated[
+        float, typer.Option("--horizon-days", min=0, max=3650, help="How long a hedge is held, for its funding")
+    ] = 7,
+    form: TableOrJson = "table",
+    lake_uri: LakeUri = None,
+) -> None:
+    """What positions are worth at the last published hour, what moves them, and the cheapest hedge of their delta."""
+    from orchestration.hedge import read_hedge
+
+    _known(form, ("table", "json"))
+    store = Store.open(_settings(lake_uri).lake_uri)
+    told = read_hedge(store, positions, leverage=leverage, horizon_days=horizon_days, now=datetime.now(UTC))
+    _tell(told, form)
 
 
 @app.command(epilog="Example: `barograph coverage --from 2026-03-04 --to 2026-03-05`")
@@ -333,7 +337,7 @@ def coverage(start: From = None, end: To = None, lake_uri: LakeUri = None) -> No
     """What each published hour rests on, venue by venue: data, gaps and held datasets."""
     first, last = _span(start, end)
     settings = _settings(lake_uri)
-    _show_coverage(settings, hours_between(first, last) if first and last else None)
+    print_coverage(Store.open(settings.lake_uri), hours_between(first, last) if first and last else None)
 
 
 @app.command(
@@ -378,19 +382,16 @@ def _bring(
     if is_built and brought.hours:
         with _working("building") as say:
             build(replace(settings, venues=brought.venues), brought.hours, say)
-        _show_coverage(settings, sorted(brought.hours))
+        print_coverage(Store.open(settings.lake_uri), sorted(brought.hours))
 
 
-def _show_coverage(settings: Settings, hours: list[datetime] | None) -> None:
-    span = (
-        f"where utc_hour between '{min(hours):%Y-%m-%d %H:00:00}+00' and '{max(hours):%Y-%m-%d %H:00:00}+00'"
-        if hours
-        else ""
-    )
-    statement = (
-        "select venue, count(*) filter (status = 'ok') as ok, count(*) filter (status = 'gap') as gap, "
-        "count(*) filter (status = 'held') as held, sum(rows_count)::bigint as rows, "
-        "sum(rejected_count)::bigint as rejected, sum(refused_count)::bigint as refused, "
-        "count(distinct utc_hour) as hours from fct_data_coverage"
-    )
-    print_answer(Store.open(settings.lake_uri), f"{statement} {span} group by venue order by venue")
+def _known(form: str, forms: tuple[str, ...]) -> None:
+    if form not in forms:
+        raise BadSetting(f"--format {form!r}: unknown (expected {', '.join(forms)})")
+
+
+def _tell(told: "Status | HedgeReport", form: str) -> None:
+    if form == "json":
+        out.file.write(told.as_json() + "\n")
+    else:
+        told.show(out)

@@ -1,0 +1,84 @@
+"""A file of positions, read strictly: what cannot be is told by its line, value and what was expected."""
+
+import csv
+import difflib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestration.hedge_market import Market
+from orchestration.positions import Position, Terms
+
+COLUMNS = ("venue", "symbol", "quantity", "entry")
+KINDS = ("spot", "perp", "future", "option")
+
+
+class BadPosition(ValueError):
+    """A file of positions that cannot be read; the message names the line, the value and what was expected."""
+
+
+def read_positions(path: Path, market: Market) -> list[Position]:
+    """The lines of a CSV with venue, symbol, quantity, entry and perhaps kind; other columns are let be.
+
+    Each line is a position of its own, so two lines of one instrument are two. Raises BadPosition.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            positions = list(_positions(csv.DictReader(stream, strict=True), path.name, market))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadPosition(f"{path.name}: {error} (expected CSV in UTF-8)") from error
+    if not positions:
+        raise BadPosition(f"{path.name}: no positions (expected at least one line below {','.join(COLUMNS)})")
+    return positions
+
+
+def _positions(reader: "csv.DictReader[str]", name: str, market: Market) -> Iterator[Position]:
+    header = reader.fieldnames or ()
+    missing = [column for column in COLUMNS if column not in header]
+    if missing:
+        raise BadPosition(
+            f"{name} line 1: no column {', '.join(missing)} (expected {','.join(COLUMNS)} and perhaps kind)"
+        )
+    for read in reader:
+        row = {"kind": "", **read}
+        where = f"{name} line {reader.line_num}"
+        if None in row or None in row.values():
+            raise BadPosition(f"{where}: another number of fields than the header (expected {len(header)})")
+        quantity, entry_px = (_number(row[column], f"{where}: {column}") for column in ("quantity", "entry"))
+        if not quantity:
+            raise BadPosition(f"{where}: quantity {row['quantity']!r} (expected other than zero; negative is short)")
+        if entry_px <= 0:
+            raise BadPosition(f"{where}: entry {row['entry']!r} (expected a price over zero)")
+        venue, symbol, kind = (row[column].strip() for column in ("venue", "symbol", "kind"))
+        yield Position(reader.line_num, _found(venue, symbol, kind, market, where), quantity, entry_px)
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        number = float(text) if "_" not in text else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadPosition(f"{what} {text!r} (expected a finite number)")
+    return number
+
+
+def _found(venue: str, symbol: str, kind: str, market: Market, where: str) -> Terms:
+    if kind and kind not in KINDS:
+        raise BadPosition(f"{where}: kind {kind!r} (expected {', '.join(KINDS)}, or nothing)")
+    hour = f"{market.utc_hour:%Y-%m-%dT%H:00Z}"
+    venues = sorted({each for each, _, _ in market.terms})
+    if venue not in venues:
+        raise BadPosition(
+            f"{where}: venue {venue!r} has no instruments at {hour} (expected {', '.join(venues) or 'some'})"
+        )
+    keys = [(venue, each, symbol) for each in KINDS if each == (kind or each)]
+    found = [market.terms[key] for key in keys if key in market.terms]
+    if not found:
+        like = difflib.get_close_matches(symbol, sorted({s for v, _, s in market.terms if v == venue}), 3)
+        told = f"expected a symbol of dim_instruments{', perhaps ' + ' or '.join(like) if like else ''}"
+        raise BadPosition(f"{where}: {' '.join(filter(None, (venue, kind, symbol)))!r} is unknown at {hour} ({told})")
+    if len(found) > 1:
+        kinds = " and ".join(each.kind for each in found)
+        raise BadPosition(f"{where}: {venue} {symbol!r} is {kinds} (expected a column kind that says which)")
+    return found[0]
