@@ -220,7 +220,9 @@ class _Side(NamedTuple):
 def _levels(sides: Sequence[bytes]) -> _Side:
     """Lists of prices and sizes, and which sides are not plainly `[["1.5","2"],…]` with numbers over zero."""
     counts = np.array([max(0, side.count(b"[") - 1) for side in sides], dtype=np.int64)
-    is_odd = np.zeros(len(sides), dtype=np.bool_)
+    is_odd = np.array([side != b"[]" and not side.startswith(b"[[") for side in sides], dtype=np.bool_)
+    if is_odd.any():  # a number, a list of numbers: without its digits it would be nothing
+        return _Side(None, None, is_odd)
     told = [side for side in sides if side != b"[]"]
     text = b",".join(told)
     if text.translate(None, _DIGITS) != b",".join(_shape(count) for count in counts.tolist() if count):

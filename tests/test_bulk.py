@@ -125,6 +125,17 @@ def test_what_is_read_at_once_is_what_the_parser_says(seed: int, asked: tuple[st
     assert to_records(bulk.record, joined.table) == [row for rows in said if rows is not None for row in rows]
 
 
+@pytest.mark.parametrize("side", ["0.5", "5", "[5]", "[0.5,1]", "{}", "null", '"1"', "[[]]", "[[1,2]]"])
+def test_a_side_that_is_no_list_of_levels_is_left_to_the_parser(side: str) -> None:
+    bulk = bulk_of(VENUES["binance_spot"].endpoint("/api/v3/depth", {}).parse)
+    assert bulk is not None
+    whole = [f'{{"lastUpdateId":1,"bids":{side},"asks":[]}}', '{"lastUpdateId":1,"bids":[["1","2"]],"asks":[]}']
+    replies = [Reply("/api/v3/depth", {"symbol": "BTCUSDT"}, text.encode(), HOUR) for text in whole]
+
+    assert read_all(bulk, HOUR, replies).unplain == [0]
+    assert read_all(bulk, HOUR, replies[:1]).unplain == [0]
+
+
 @pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked[0] + asked[1])
 def test_a_plain_reply_is_read_at_once(asked: tuple[str, str, str]) -> None:
     """Not merely left to the parser."""

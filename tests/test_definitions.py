@@ -33,11 +33,15 @@ def test_they_load(defs: dg.Definitions) -> None:
 
 
 def test_every_dataset_of_every_venue_is_a_raw_asset_and_every_kind_of_its_rows_a_lake_asset() -> None:
-    assert raw.keys == {
-        dg.AssetKey(["raw", venue.name, dataset]) for venue in VENUES.values() for dataset in venue.datasets
+    """Of the registry's own: another test of this process may have adopted exchanges of ccxt since."""
+    own = [venue for venue in VENUES.values() if not venue.name.startswith("ccxt_")]
+    names = {venue.name for venue in own}
+
+    assert {key for key in raw.keys if key.path[1] in names} == {
+        dg.AssetKey(["raw", venue.name, dataset]) for venue in own for dataset in venue.datasets
     }
-    assert lake.keys == {
-        dg.AssetKey(["lake", venue.name, dataset]) for venue in VENUES.values() for dataset in venue.lake_datasets
+    assert {key for key in lake.keys if key.path[1] in names} == {
+        dg.AssetKey(["lake", venue.name, dataset]) for venue in own for dataset in venue.lake_datasets
     }
 
 

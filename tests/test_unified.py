@@ -6,6 +6,7 @@ The exchange here answers in MEXC's wire format with figures of our own: spot pa
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from ingestion.gate.rows import broken_rule
 from ingestion.records import FundingRate, Instrument, OpenInterest, OrderBook, PerpTicker, Record, Trade
 from ingestion.transports import LiveTransport, UnifiedTransport, VirtualClock
 from ingestion.transports.base import CaptureFailed
-from ingestion.venues import VENUES, adopt
+from ingestion.venues import OWN_NAMES, VENUES, adopt
 from ingestion.venues.base import Plan, Refused, Reject, Reply, Request, Venue
 from ingestion.venues.unified_rows import READERS, open_interest, perp_ticker, spot_ticker
 from orchestration.settings import BadSetting, Settings
@@ -26,6 +27,16 @@ from tests.venue_server import says
 NOW = datetime(2026, 1, 2, 13, 0, 5, tzinfo=UTC)
 HOUR = NOW.replace(second=0)
 NOW_MS = 1_767_358_805_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registry() -> Iterator[None]:
+    """What is adopted here is not listed for the tests of other files."""
+    venues, names = dict(VENUES), dict(OWN_NAMES)
+    yield
+    for listed, before in ((VENUES, venues), (OWN_NAMES, names)):
+        for name in listed.keys() - before.keys():
+            del listed[name]
 
 
 @pytest.fixture(scope="module")
