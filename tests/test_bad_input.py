@@ -90,7 +90,7 @@ BAD_ARGUMENTS = [
     (("sandbox", "--fault", "deribit:/x:melted:1.0"), ("melted", "expected one of 429")),
     (("sql", "select 1", "--format", "xml"), ("xml", "expected table, json, csv, parquet")),
     (("sql", "select 1", "--format", "parquet"), ("parquet", "expected a file")),
-    (("status", "--format", "xml"), ("xml", "expected table or json")),
+    (("status", "--format", "xml"), ("xml", "expected table, json")),
     (
         ("sql", "select 1", "--lake-uri", "ftp://host/lake"),
         ("ftp://host/lake", "expected a path, file:///path or s3://"),

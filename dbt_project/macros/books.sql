@@ -43,41 +43,6 @@
     end
 {%- endmacro %}
 
-{#-
-    What `size` dollars fetch of a side walked from the touch outward, taking of the last level only what is still wanted:
-    a struct of `bought`, the sum of dollars over price, and `left_usd`, the dollars that found nothing to trade with.
--#}
-{% macro market_order(usd_list, px_list, size) -%}
-    {{ return(adapter.dispatch("market_order", "barograph")(usd_list, px_list, size)) }}
-{%- endmacro %}
-{% macro duckdb__market_order(usd_list, px_list, size) -%}
-    list_reduce(
-        list_transform(
-            list_zip({{ usd_list }}, {{ px_list }}),
-            lambda level: {usd: level[1], px: level[2], left_usd: cast(0 as double), bought: cast(0 as double)}
-        ),
-        (walk, level) -> {
-            usd: level.usd,
-            px: level.px,
-            left_usd: greatest(walk.left_usd - level.usd, 0.0),
-            bought: walk.bought + least(level.usd, walk.left_usd) / level.px
-        },
-        {
-            usd: cast(0 as double), px: cast(0 as double), left_usd: cast({{ size }} as double), bought: cast(0 as double)
-        }
-    )
-{%- endmacro %}
-{% macro spark__market_order(usd_list, px_list, size) -%}
-    aggregate(
-        zip_with({{ usd_list }}, {{ px_list }}, (usd, px) -> named_struct('usd', usd, 'px', px)),
-        named_struct('left_usd', double({{ size }}), 'bought', double(0)),
-        (walk, level) -> named_struct(
-            'left_usd', greatest(walk.left_usd - level.usd, 0.0),
-            'bought', walk.bought + least(level.usd, walk.left_usd) / level.px
-        )
-    )
-{%- endmacro %}
-
 {#- Dollars of the first `n` levels, each weighed by exp(−`per_bps` · its distance from mid in basis points). -#}
 {% macro decayed_sum(usd_list, px_list, n, mid_px, per_bps) -%}
     {{ return(adapter.dispatch("decayed_sum", "barograph")(usd_list, px_list, n, mid_px, per_bps)) }}

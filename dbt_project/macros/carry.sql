@@ -17,8 +17,7 @@
 {% macro in_force_join(seed, alias, at, on="true") -%}
     left join {{ ref(seed) }} as {{ alias }}
         on {{ on }}
-        and {{ alias }}.valid_from <= {{ date_of(at) }}
-        and ({{ alias }}.valid_to > {{ date_of(at) }} or {{ alias }}.valid_to is null)
+        and {{ in_force(alias, at) }}
 {%- endmacro %}
 
 {#- The notionals at which a carry is measured. -#}

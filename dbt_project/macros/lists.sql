@@ -75,8 +75,3 @@
 {% macro value_at_max(value, key) -%}{{ return(adapter.dispatch("value_at_max", "barograph")(value, key)) }}{%- endmacro %}
 {% macro duckdb__value_at_max(value, key) -%}arg_max({{ value }}, {{ key }}){%- endmacro %}
 {% macro spark__value_at_max(value, key) -%}max_by({{ value }}, {{ key }}){%- endmacro %}
-
-{#- The value below which `share` of a group's values lie, linear between the two nearest. -#}
-{% macro percentile_of(value, share) -%}{{ return(adapter.dispatch("percentile_of", "barograph")(value, share)) }}{%- endmacro %}
-{% macro duckdb__percentile_of(value, share) -%}quantile_cont({{ value }}, {{ share }}){%- endmacro %}
-{% macro spark__percentile_of(value, share) -%}percentile({{ value }}, {{ share }}){%- endmacro %}

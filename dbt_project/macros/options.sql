@@ -13,8 +13,3 @@
         + sqrt(({{ k }} - {{ svi }}_m) * ({{ k }} - {{ svi }}_m) + {{ svi }}_sigma * {{ svi }}_sigma)
     )
 {%- endmacro %}
-
-{#- The median: of the forwards that the rows of one expiry carry, a tick apart, one stands for all. -#}
-{% macro middle_of(value) -%}{{ return(adapter.dispatch("middle_of", "barograph")(value)) }}{%- endmacro %}
-{% macro duckdb__middle_of(value) -%}median({{ value }}){%- endmacro %}
-{% macro spark__middle_of(value) -%}percentile({{ value }}, 0.5){%- endmacro %}

@@ -27,8 +27,8 @@ orders as (
     select
         *,
         cast({{ size_usd }} as double) as order_usd,
-        case when is_measurable then {{ market_order('ask_usd', 'ask_px', size_usd) }} end as buy_walk,
-        case when is_measurable then {{ market_order('bid_usd', 'bid_px', size_usd) }} end as sell_walk
+        case when is_measurable then {{ walk('ask_px', 'ask_usd', size_usd) }} end as buy_fill_px,
+        case when is_measurable then {{ walk('bid_px', 'bid_usd', size_usd) }} end as sell_fill_px
 
     from books
     {{ "union all" if not loop.last }}
@@ -40,10 +40,8 @@ fills as (
 
     select
         *,
-        buy_walk.left_usd = 0 as is_ask_depth_sufficient,
-        sell_walk.left_usd = 0 as is_bid_depth_sufficient,
-        case when buy_walk.left_usd = 0 then order_usd / buy_walk.bought end as buy_fill_px,
-        case when sell_walk.left_usd = 0 then order_usd / sell_walk.bought end as sell_fill_px
+        case when is_measurable then buy_fill_px is not null end as is_ask_depth_sufficient,
+        case when is_measurable then sell_fill_px is not null end as is_bid_depth_sufficient
 
     from orders
 

@@ -56,9 +56,9 @@ measured as (
         count(*) as payments_count,
         min(settlement_ts) as first_settlement_ts,
         {{ ordered_sum('funding_rate', 'settlement_ts') }} as settled_frac,
-        {{ percentile_of('rate_per_hour', 0.1) }} as low_rate_per_hour,
-        {{ percentile_of('rate_per_hour', 0.5) }} as middle_rate_per_hour,
-        {{ percentile_of('rate_per_hour', 0.9) }} as high_rate_per_hour
+        {{ quantile_of('rate_per_hour', 0.1) }} as low_rate_per_hour,
+        {{ quantile_of('rate_per_hour', 0.5) }} as middle_rate_per_hour,
+        {{ quantile_of('rate_per_hour', 0.9) }} as high_rate_per_hour
 
     from payments
 

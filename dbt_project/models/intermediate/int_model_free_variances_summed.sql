@@ -50,7 +50,7 @@ expiries as (
 
     select
         {{ slice }},
-        {{ middle_of('forward_px') }} as forward_px,
+        {{ median_of('forward_px') }} as forward_px,
         {{ days_between("captured_ts", "expiry_ts") }} / {{ days_per_year() }} as years_to_expiry
 
     from options

@@ -30,8 +30,8 @@ final as (
         count(*) as compared_count,
         count(distinct symbol) as instruments_count,
         {{ ordered_mean('error_bps', 'kind, symbol, captured_ts') }} as error_mean_bps,
-        {{ percentile_of('distance_bps', 0.5) }} as error_p50_bps,
-        {{ percentile_of('distance_bps', 0.95) }} as error_p95_bps,
+        {{ quantile_of('distance_bps', 0.5) }} as error_p50_bps,
+        {{ quantile_of('distance_bps', 0.95) }} as error_p95_bps,
         max(distance_bps) as error_max_bps,
         max(definition_version) as definition_version
 
