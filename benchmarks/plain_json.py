@@ -22,6 +22,7 @@ CHUNK_BYTES = 16 * 1024 * 1024  # a line may be a hundred kilobytes
 MINUTE_US, DAY_US = 60_000_000, 86_400_000_000
 
 _NAME = re.compile(r"[\w.:@+-]{1,64}")
+_QUOTED = ("bidPrice", "bidQty", "askPrice", "askQty")
 _LONG = re.compile(r"[0-9][0-9.]{15,}")
 
 Row = dict[str, Any]
@@ -143,6 +144,8 @@ def _read_tickers(said: Row, is_checked: bool) -> Rows:
             "ask_qty": float(each["askQty"]),
         }
         if is_checked:
+            if not all(_is_exact(each[name]) for name in _QUOTED):
+                raise Refused("precision")
             if not _NAME.fullmatch(row["symbol"]):
                 continue
             if not all(

@@ -18,7 +18,7 @@ from msgspec import Raw
 
 from ingestion.columns import INSTANT, as_instants, schema_of
 from ingestion.records import Kind, OrderBook, Record, SpotTicker, Trade
-from ingestion.venues.base import EARLIEST, LATEST, Reply
+from ingestion.venues.base import EARLIEST, LATEST, Reply, refuse_beyond_float64
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -29,7 +29,6 @@ SLIPS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError
 
 _LEVEL = b'["",""],'  # two numbers written as text, without their digits
 _DIGITS = b"0123456789."
-_DIGITS_TO_0 = bytes.maketrans(_DIGITS, b"0" * len(_DIGITS))
 _DOT, _ZERO, _COMMA = b".0,"
 
 
@@ -109,11 +108,9 @@ def spot_quotes(read: Callable[[Reply], Quotes]) -> Bulk:
 def read_all(bulk: Bulk, hour: datetime, replies: Sequence[Reply]) -> Joined:
     """Read what is plain of these replies: of their numbers too, a double must be able to give back the digits."""
     told = {}
-    is_long = _has_long_number(b" ".join([reply.body for reply in replies]))
     for place, reply in enumerate(replies):
-        if is_long and _has_long_number(reply.body):
-            continue
         try:
+            refuse_beyond_float64(reply.body, reply.path)
             told[place] = bulk.read(reply)
         except SLIPS:
             continue
@@ -128,11 +125,6 @@ def read_all(bulk: Bulk, hour: datetime, replies: Sequence[Reply]) -> Joined:
         for number in joined.unplain:
             del told[places[number]]
     return Joined(schema_of(bulk.record).empty_table(), list(range(len(replies))))
-
-
-def _has_long_number(text: bytes) -> bool:
-    """Whether it may hold a number that `refuse_beyond_float64` refuses."""
-    return b"0" * 16 in text.translate(_DIGITS_TO_0)
 
 
 def _join_books(hour: datetime, replies: Sequence[Reply], depths: Sequence[Depth]) -> Joined:

@@ -98,6 +98,8 @@ def _is_in_order(table: pa.Table, names: Sequence[str]) -> bool:
         if before.null_count or here.null_count:
             return False
         is_same = np.asarray(pc.equal(before, here), dtype=np.bool_)
+        if is_same.all():
+            continue
         is_less = np.asarray(pc.less(before, here), dtype=np.bool_)
         if (tied & ~is_same & ~is_less).any():
             return False

@@ -23,7 +23,8 @@ read right.
 
 *Weight* is one request's share of the venue's budget a minute. *Archived* datasets can be asked for again, as far
 back as *history* says; all others exist only when they are looked at. An endpoint that is *read* is never asked, but
-understood in recordings. What is told *within* comes inside the replies about something else.
+understood in recordings. What is told *within* comes inside the replies about something else; what only a *stream*
+tells of has rows while it is recorded.
 
 This page is made from the venues: `python -m ingestion.coverage_page > docs/coverage.md`.
 """
@@ -47,7 +48,7 @@ def _overview(venues: Sequence[Venue]) -> str:
 def _mark(venue: Venue, dataset: str) -> str:
     proofs = {endpoint.proof for endpoint in venue.endpoints if endpoint.dataset == dataset and endpoint.requests}
     best = next((proof for proof in ("recording", "example", "sandbox") if proof in proofs), "")
-    return best or ("within" if dataset in venue.told_within else "")
+    return best or ("within" if dataset in venue.told_within else "stream" if dataset in venue.told_by_stream else "")
 
 
 def _section(venue: Venue) -> str:
@@ -64,6 +65,8 @@ def _section(venue: Venue) -> str:
     ]
     if venue.told_within:
         parts.append(f"Told within: {', '.join(venue.told_within)}.")
+    if venue.told_by_stream:
+        parts.append(f"By stream alone: {', '.join(venue.told_by_stream)}.")
     parts.append(f"No dataset here: {', '.join(lacking)}." if lacking else "Every dataset is here.")
     if venue.streams:
         parts.append("Streams: " + ", ".join(f"[{s.name}]({s.docs_url})" for s in venue.streams) + ".")

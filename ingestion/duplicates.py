@@ -81,12 +81,13 @@ def settled(record: type[Record], tables: Iterable[pa.Table], keys: Sequence[str
     begun: pa.Table | None = None  # the last grain so far, of which more may come
     for table in tables:
         whole = table if begun is None else pa.concat_tables([begun, table]).combine_chunks()
-        last = int(np.flatnonzero(begins(whole, grain_of(record)))[-1])
+        is_first = begins(whole, grain_of(record))
+        last = int(np.flatnonzero(is_first)[-1])
         if last:
-            yield _settled(record, whole.slice(0, last), keys)
-        begun, _ = _without_echoes(record, whole.slice(last))
+            yield _settled(record, whole.slice(0, last), is_first[:last], keys)
+        begun, _ = _without_echoes(record, whole.slice(last), is_first[last:])
     if begun is not None:
-        yield _settled(record, begun, keys)
+        yield _settled(record, begun, begins(begun, grain_of(record)), keys)
 
 
 def said_once(rows: Sequence[Found]) -> tuple[list[Record], list[Conflict]]:
@@ -107,12 +108,12 @@ def said_once(rows: Sequence[Found]) -> tuple[list[Record], list[Conflict]]:
     return list(kept.values()), conflicts
 
 
-def _settled(record: type[Record], table: pa.Table, keys: Sequence[str]) -> Settled:
-    grains_count = int(begins(table, grain_of(record)).sum())
-    rest, is_alone = _without_echoes(record, table)
+def _settled(record: type[Record], table: pa.Table, is_first: Bools, keys: Sequence[str]) -> Settled:
+    grains_count = int(is_first.sum())
+    rest, is_alone = _without_echoes(record, table, is_first)
+    if is_alone.all():
+        return Settled(rest.drop_columns([OBJECT]), grains_count, [])
     alone = rest.filter(pa.array(is_alone)).drop_columns([OBJECT])
-    if alone.num_rows == rest.num_rows:
-        return Settled(alone, grains_count, [])
     apart = rest.filter(pa.array(~is_alone))
     found = zip(to_records(record, apart), (keys[number] for number in ints(apart[OBJECT])), strict=True)
     kept, conflicts = said_once(list(found))
@@ -121,9 +122,11 @@ def _settled(record: type[Record], table: pa.Table, keys: Sequence[str]) -> Sett
     return Settled(in_order(whole, lake_order(record)), grains_count, conflicts)
 
 
-def _without_echoes(record: type[Record], table: pa.Table) -> tuple[pa.Table, Bools]:
-    """Without what only repeats a row, as a later sighting may, and whether each row left is alone in its grain."""
-    is_first = begins(table, grain_of(record))
+def _without_echoes(record: type[Record], table: pa.Table, is_first: Bools) -> tuple[pa.Table, Bools]:
+    """Without what only repeats a row, as a later sighting may, and whether each row left is alone in its grain.
+
+    `is_first` says which rows begin a grain.
+    """
     if is_first.all():
         return table, is_first
     said = [field.name for field in table.schema if field.name not in {"utc_hour", "captured_ts", OBJECT}]

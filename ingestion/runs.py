@@ -142,19 +142,21 @@ class _Head:
 
     def __init__(self, piece: _Piece, order: Sequence[str]) -> None:
         self._order = order
-        self._batches = piece.batches()
-        self._batch = next(self._batches, None)
+        self._batches = zip(piece.batches(), (key for key, _ in piece.marks), strict=True)
+        self._next = next(self._batches, None)
 
     def take(self, last: Key) -> Iterator[pa.RecordBatch]:
         """The rows up to this key."""
-        while (batch := self._batch) is not None:
-            rows = bisect_right(range(batch.num_rows), last, key=lambda row: _key(batch, row, self._order))
-            if rows:
-                yield batch.slice(0, rows)
-            if rows < batch.num_rows:
-                self._batch = batch.slice(rows)
+        while self._next is not None:
+            batch, ends = self._next
+            if ends > last:
+                rows = bisect_right(range(batch.num_rows), last, key=lambda row: _key(batch, row, self._order))
+                if rows:
+                    yield batch.slice(0, rows)
+                self._next = batch.slice(rows), ends
                 return
-            self._batch = next(self._batches, None)
+            yield batch
+            self._next = next(self._batches, None)
 
 
 def _key(batch: pa.RecordBatch, row: int, order: Sequence[str]) -> Key:

@@ -84,7 +84,7 @@ class Pipeline:
         sampling = Sampling(self.settings.book_every_s, self.settings.book_levels)
         for name in venues:
             venue = VENUES[name]
-            verdicts += ingest(venue, hours, self.raw, self.lake, self.quarantine, venue.lake_datasets, sampling)
+            verdicts += ingest(venue, hours, self.raw, self.lake, self.quarantine, venue.expected, sampling)
             for hour in hours:
                 for estimator in ESTIMATORS:
                     self._estimate(estimator, name, hour)

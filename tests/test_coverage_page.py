@@ -43,7 +43,7 @@ def test_every_dataset_is_asked_told_within_or_named_as_lacking(venue: Venue) ->
     lacking = re.search(r"No dataset here: (.+)\.", text)
     named = set(lacking[1].split(", ")) if lacking else set()
 
-    assert named | set(venue.lake_datasets) == set(DATASETS) - {"stream_holes"}
+    assert (named | set(venue.lake_datasets)) - {"stream_holes"} == set(DATASETS) - {"stream_holes"}
     assert not named & set(venue.lake_datasets)
     assert all(reason in text for reason in venue.retired.values())
 

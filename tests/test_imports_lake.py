@@ -46,7 +46,7 @@ class Zones:
     def ingest(self, venue: str, *hours: datetime) -> dict[str, Verdict]:
         """The verdicts of the last hour, by dataset."""
         raw, lake, quarantine = RawZone(self.store), Lake(self.store), Quarantine(self.store)
-        verdicts = ingest(VENUES[venue], hours, raw, lake, quarantine, VENUES[venue].lake_datasets)
+        verdicts = ingest(VENUES[venue], hours, raw, lake, quarantine, VENUES[venue].expected)
         return {verdict.dataset: verdict for verdict in verdicts if verdict.hour == hours[-1]}
 
     def reply(self, hour: datetime, dataset: str, envelope: Envelope) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingestion.records import DATASET_OF, DATASETS, Record
+from ingestion.records import DATASET_OF, Record
 from ingestion.venues import VENUES
 from ingestion.venues.base import Plan, Refused, Reply
 from ingestion.venues.streams import BookDiff, BookSnapshot, Control, Said, Stream
@@ -262,8 +262,17 @@ def test_every_stream_can_be_asked_for_within_its_limits(venue: str) -> None:
             assert all(json.loads(frame) for frame in subscription.frames)
             for channel in subscription.channels:
                 told = each.tells(channel)
-                assert told.dataset in DATASETS
+                assert told.dataset in VENUES[venue].lake_datasets
                 assert told.symbol
+
+
+@pytest.mark.parametrize("venue", STREAMED)
+def test_what_a_stream_tells_has_its_place_in_the_lake_even_where_no_reply_tells_of_it(venue: str) -> None:
+    lines = (EXAMPLES / f"{venue}.jsonl").read_text().splitlines()
+    told = {each["dataset"] for line in lines for each in json.loads(line)["says"]}
+
+    assert told <= set(VENUES[venue].lake_datasets)
+    assert set(VENUES[venue].told_by_stream) == told - set(VENUES[venue].expected)
 
 
 @pytest.mark.parametrize("venue", STREAMED)

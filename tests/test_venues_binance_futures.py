@@ -126,4 +126,5 @@ def test_liquidations_are_served_by_stream_alone(venue: Venue) -> None:
         ask(venue, "allForceOrders", "", [])
 
     assert caught.value.rule == "retired"
-    assert "liquidations" not in venue.lake_datasets
+    assert "liquidations" not in venue.expected
+    assert "liquidations" in venue.lake_datasets

@@ -162,6 +162,7 @@ class Venue:
     told_within: tuple[str, ...] = ()  # lake datasets that come inside the replies about others
     known_as: tuple[str, ...] = ()  # other names that recordings give it
     streams: tuple["Stream", ...] = ()  # what it sends unasked, over WebSocket
+    told_by_stream: tuple[str, ...] = ()  # lake datasets that no reply tells of
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -169,9 +170,14 @@ class Venue:
         return tuple(dict.fromkeys(e.dataset for e in self.endpoints if e.requests is not None))
 
     @property
-    def lake_datasets(self) -> tuple[str, ...]:
-        """Datasets that this venue's replies fill."""
+    def expected(self) -> tuple[str, ...]:
+        """Lake datasets that this venue's replies fill: each hour has them, or a gap and its reason."""
         return (*self.datasets, *self.told_within)
+
+    @property
+    def lake_datasets(self) -> tuple[str, ...]:
+        """Lake datasets that this venue fills, those included that have rows only while it is recorded."""
+        return (*self.expected, *self.told_by_stream, *(("stream_holes",) if self.streams else ()))
 
     def endpoint(self, path: str, query: Mapping[str, str]) -> Endpoint:
         """The endpoint that answers this path, or `Refused` with the reason why none does."""

@@ -39,6 +39,7 @@ class Head(Struct, rename="camel"):
     msg: str | UnsetType = UNSET
 
 
+LISTED = 8192  # more symbols than a market has
 _HEAD, _BESTS = reader(Head), reader(list[Best])
 _FILLS, _AGGREGATES = reader(list[Fill]), reader(list[AggregateFill])
 
@@ -75,13 +76,17 @@ def aggregate_fills(market: Market) -> Bulk:
 def quotes(market: Market) -> Bulk:
     """As `parse_book_ticker`; derivatives, whose kinds are of several records and have a clock, are left to it."""
     who = _names(market)
+    plain: set[str] = set()  # symbols of spot that answered replies about all
 
     def read(reply: Reply) -> Quotes:
         told = _BESTS.decode(reply.body)
         symbols = [best.symbol for best in told]
-        kinds = {who(reply.query.get("symbol"), symbol).kind for symbol in set(symbols)}
-        if kinds - {"spot"} or {best.time for best in told} - {UNSET}:
+        asked = reply.query.get("symbol")
+        new = set(symbols) - (plain if asked is None else set())
+        if any(who(asked, symbol).kind != "spot" for symbol in new) or {best.time for best in told} - {UNSET}:
             raise Unplain(reply.path)
+        if asked is None and len(plain) + len(new) <= LISTED:
+            plain.update(new)
         return Quotes(
             venue=market.venue,
             symbols=symbols,
@@ -123,7 +128,7 @@ def _fills(market: Market, decoder: msgspec.json.Decoder[list[F]], *, is_aggrega
 def _names(market: Market) -> Callable[[str | None, str | None], Who]:
     """Whose a reply is, by the symbol that was asked and the one that it names; the same every time."""
 
-    @lru_cache(maxsize=8192)  # more than a market lists
+    @lru_cache(maxsize=LISTED)
     def who(asked: str | None, named: str | None) -> Who:
         reply = Reply("", {} if asked is None else {"symbol": asked}, b"", EARLIEST)
         found = asked_identity(market, reply) if named is None else identity(market, reply, named)

@@ -100,6 +100,7 @@ BINANCE_COINM = Venue(
         unrecorded=("klines", "fundingInfo"),
     ),
     streams=streams(MARKET, lambda plan: perps(plan) + futures(plan)),
+    told_by_stream=("liquidations",),
     terms=terms,
     weight_per_minute=2400,
     retired=refused("dapi"),

@@ -106,6 +106,7 @@ BINANCE_USDM = Venue(
         unrecorded=("dated",),
     ),
     streams=streams(MARKET, lambda plan: perps(plan) + futures(plan)),
+    told_by_stream=("liquidations",),
     terms=terms,
     weight_per_minute=2400,
     retired=refused("fapi"),

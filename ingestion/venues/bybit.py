@@ -199,6 +199,7 @@ BYBIT = Venue(
         ),
     ),
     streams=streams(_asked),
+    told_by_stream=("liquidations",),
     terms=terms,
     weight_per_minute=7_200,  # 600 in 5 s
     retired={
