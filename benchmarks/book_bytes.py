@@ -37,7 +37,7 @@ from ingestion.columns import as_table, in_order
 from ingestion.duplicates import lake_order
 from ingestion.parquet_files import write
 from ingestion.records import OrderBook
-from ingestion.streams import read_stream
+from ingestion.streams import Sampling, read_stream
 from ingestion.venues import VENUES
 from tests.test_streams_recorded import HOUR, RECORDED, envelopes, told_by_rest
 
@@ -71,7 +71,7 @@ def _cases(recordings: Path) -> Iterator[tuple[str, list[OrderBook]]]:
         streamed: dict[str, list[OrderBook]] = defaultdict(list)
         for venue, symbol, _ in RECORDED:
             lines = envelopes(recordings, venue, symbol)
-            rows = read_stream(VENUES[venue], HOUR, lines, every_s=1.0, levels=LEVELS)
+            rows = read_stream(VENUES[venue], HOUR, lines, Sampling(levels=LEVELS))
             streamed[venue] += [row for row in rows if isinstance(row, OrderBook)]
         for venue, books in streamed.items():
             yield f"recorded stream, {venue}", books

@@ -1,6 +1,7 @@
 """Parquet whose bytes are a function of the rows alone, in whatever portions they come."""
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -11,16 +12,23 @@ import pyarrow.parquet as pq
 # A row group ends at whichever comes first: a reader holds one at a time.
 ROW_GROUP_ROWS = 131_072
 ROW_GROUP_BYTES = 16 * 1024 * 1024
+# A small file is worth more of zstd's time: a twentieth less of it, for milliseconds.
+SMALL_BYTES, SMALL_LEVEL, LEVEL = 1024 * 1024, 15, 3
 
 
 def write(tables: Iterable[pa.Table], schema: pa.Schema, sink: BinaryIO, split: Collection[str] = ()) -> None:
     """Write the rows of all tables; `split` names more columns whose bytes lie apart, besides the floats'."""
+    groups = _groups(tables, schema)
+    first = next(groups, schema.empty_table())
+    is_small = int(_row_bytes(first).sum()) <= SMALL_BYTES
+    groups = chain([first], groups) if first.num_rows else groups
+    del first  # a group is held while it is written, and no longer
     encodings = {path: encoding for path, encoding in _encodings(schema) if path not in split}
     writer = pq.ParquetWriter(
         sink,
         schema,
         compression="zstd",
-        compression_level=3,
+        compression_level=SMALL_LEVEL if is_small else LEVEL,
         use_dictionary=[path for path, encoding in encodings.items() if encoding == "DICTIONARY"],  # type: ignore[arg-type]
         column_encoding={path: encoding for path, encoding in encodings.items() if encoding not in _CHOSEN_BY_WRITER}
         | dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
@@ -29,7 +37,7 @@ def write(tables: Iterable[pa.Table], schema: pa.Schema, sink: BinaryIO, split: 
         store_schema=False,
     )
     with writer:
-        for group in _groups(tables, schema):
+        for group in groups:
             writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
 
 
