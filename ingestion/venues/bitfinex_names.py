@@ -5,11 +5,12 @@
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from ingestion.records import Instrument, Kind
 from ingestion.venues.base import Refused
-from ingestion.venues.wire import Name, agree, instrument
+from ingestion.venues.wire import NAMES_KEPT, Name, agree, instrument
 
 _SYMBOL = re.compile(r"t(?:([A-Z0-9]{3})([A-Z0-9]{3})|([A-Z0-9]+):([A-Z0-9]+))")
 _DERIVATIVE = "F0"
@@ -43,6 +44,7 @@ COINS = {
 FUNDING_INTERVAL_S = 28_800  # "funding applied in the current 8h period"
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_name(symbol: str) -> Name:
     """What a symbol says; a funding currency (`fUSD`) and whatever is no pair is `Refused`."""
     found = _SYMBOL.fullmatch(symbol)

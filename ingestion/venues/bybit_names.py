@@ -5,11 +5,12 @@ Spot pairs and USDT perpetuals share their spelling (`BTCUSDT`): what is spot, o
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from ingestion.records import AmountUnit, Instrument, Kind
 from ingestion.venues.base import Refused
-from ingestion.venues.wire import Name, agree, expiry_written, instrument, last_friday
+from ingestion.venues.wire import NAMES_KEPT, Name, agree, expiry_written, instrument, last_friday
 
 # Tried in this order: `PERPUSDT` is a USDT perpetual on the coin PERP, `BTCUSDH24` no perpetual at all.
 _OPTION = re.compile(r"([A-Z0-9]+)-([0-9]{1,2}[A-Z]{3}[0-9]{2})-([0-9]+(?:\.[0-9]+)?)-([CP])(-USDT)?")
@@ -30,6 +31,7 @@ FUNDING_INTERVAL_S = 28_800
 FUNDED_EVERY_8H = ("BTC", "ETH")
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_name(symbol: str) -> Name:
     """What the name of a derivative says; `Refused` if it is none."""
     if found := _OPTION.fullmatch(symbol):

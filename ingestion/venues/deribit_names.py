@@ -2,11 +2,12 @@
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from ingestion.records import AmountUnit, Instrument, Kind
 from ingestion.venues.base import Refused
-from ingestion.venues.wire import Name, agree, expiry_written, instrument
+from ingestion.venues.wire import NAMES_KEPT, Name, agree, expiry_written, instrument
 
 # `current_funding` is the 8-hour rate that would be paid if the present premium lasted; `funding_8h` is what
 # was paid over the last 8 hours. Funding accrues continuously, so there is no next settlement.
@@ -24,6 +25,7 @@ _NAME = re.compile(
 _SPOT = re.compile(r"(?P<base>[A-Z0-9]+)_(?P<quote>[A-Z0-9]+)")
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_name(symbol: str) -> Name:
     """What the name says; combos (`BTC-FS-29MAR24_PERP`) and whatever else is unknown are `Refused`."""
     if spot := _SPOT.fullmatch(symbol):

@@ -6,10 +6,11 @@ Market data may name a future by its turn instead, as `BTC_CW` or `BTC-USDT-CQ`:
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from ingestion.records import Instrument, Kind
 from ingestion.venues.base import Refused
-from ingestion.venues.wire import EXPIRY_HOUR, Name, agree, expiry, instrument, last_friday
+from ingestion.venues.wire import EXPIRY_HOUR, NAMES_KEPT, Name, agree, expiry, instrument, last_friday
 
 VENUE = "htx_futures"
 
@@ -28,6 +29,7 @@ INVERSE_FACE_BTC = 100.0
 LINEAR_SIZE = {"BTC": 0.001, "ETH": 0.01}
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_name(code: str) -> Name:
     """What the code of a contract says; `Refused` if it is none, also if it names a contract by its turn."""
     if found := _LINEAR.fullmatch(code):

@@ -7,10 +7,11 @@ Contracts are named in upper case; replies before 2022 wrote them in lower case,
 import calendar
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from ingestion.records import Instrument, Kind
 from ingestion.venues.base import Refused
-from ingestion.venues.wire import Name, agree, instrument
+from ingestion.venues.wire import NAMES_KEPT, Name, agree, instrument
 
 # P perpetual, F of fixed maturity; I inverse, F linear of many collaterals, V linear of the quote coin (until 2020).
 _NAME = re.compile(r"(?P<term>[PF])(?P<style>[IFV])_(?P<base>[A-Z0-9]+)(?P<quote>USD|XBT)(_(?P<day>[0-9]{6}))?")
@@ -30,6 +31,7 @@ def spelled(symbol: str) -> str:
     return symbol.upper()
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_name(symbol: str) -> Name:
     """What a contract's name says; anything else is `Refused`."""
     found = _NAME.fullmatch(symbol)

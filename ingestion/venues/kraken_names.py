@@ -7,10 +7,11 @@ usual names one after the other: XBTUSDT, SOLUSD. A question may use either spel
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 from ingestion.records import Instrument, Kind
 from ingestion.venues.base import Refused
-from ingestion.venues.wire import Name, instrument
+from ingestion.venues.wire import NAMES_KEPT, Name, instrument
 
 # Closed: XTZ, XCN or ZETA are names in full. By the list of assets of October 2017, and the Australian dollar.
 _X = "ETC|ETH|ICN|LTC|MLN|NMC|REP|XBT|XDG|XLM|XMR|XRP|XVN|ZEC"
@@ -39,6 +40,7 @@ def question(base: str, quote: str) -> str:
     return f"{_KRAKENS.get(base, base)}{_KRAKENS.get(quote, quote)}"
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_name(symbol: str) -> Name:
     """What a pair's name says; one whose two halves cannot be told apart is `Refused`."""
     bare = symbol.removesuffix(_DARK)

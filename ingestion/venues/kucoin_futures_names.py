@@ -6,10 +6,11 @@ Bitcoin is `XBT` here, of contracts, indices and settlement alike; the records s
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 from ingestion.records import Instrument, Kind
 from ingestion.venues.base import Refused
-from ingestion.venues.wire import Name, agree, instrument, last_friday
+from ingestion.venues.wire import NAMES_KEPT, Name, agree, instrument, last_friday
 
 VENUE = "kucoin_futures"
 
@@ -28,6 +29,7 @@ def coin(currency: str) -> str:
     return "BTC" if currency == "XBT" else currency
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_name(symbol: str) -> Name:
     """What the name of a contract or index says; `Refused` if it is none."""
     if found := _PERP.fullmatch(symbol):

@@ -2,11 +2,12 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from ingestion.records import Instrument, Kind
 from ingestion.venues.base import Refused
-from ingestion.venues.wire import Name, agree, expiry, instrument
+from ingestion.venues.wire import NAMES_KEPT, Name, agree, expiry, instrument
 
 _NAME = re.compile(
     r"(?P<base>[A-Z0-9]+)-(?P<quote>[A-Z0-9]+)"
@@ -26,6 +27,7 @@ OPTION_SIZE = {"BTC": 0.01, "ETH": 0.1}
 OPTION_CHANGE = (datetime(2022, 5, 26, 8, tzinfo=UTC), datetime(2022, 5, 26, 9, tzinfo=UTC))
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_name(symbol: str) -> Name:
     """What an `instId` says; whatever is none of the four documented shapes is `Refused`."""
     found = _NAME.fullmatch(symbol)

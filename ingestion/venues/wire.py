@@ -13,6 +13,7 @@ from ingestion.venues.base import EARLIEST, LATEST, Refused
 Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]  # NaN and infinity fail any bound
 Blank: TypeAlias = Literal[""]  # how OKX and Bybit write "not applicable" in a field of decimals
 
+NAMES_KEPT = 8_192  # more symbols than a venue lists: reading a name once is a fifth of reading its quotes
 EXPIRY_HOUR = 8  # UTC; Deribit, OKX and Bybit all deliver then
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
