@@ -54,11 +54,37 @@
 {% macro ordered_sum(value, order_by) -%}
     {{ return(adapter.dispatch("ordered_sum", "barograph")(value, order_by)) }}
 {%- endmacro %}
-{% macro duckdb__ordered_sum(value, order_by) -%}sum({{ value }} order by {{ order_by }}){%- endmacro %}
+{#- An ordered aggregate of DuckDB sorts once a group: many times slower than this where groups are small. -#}
+{% macro duckdb__ordered_sum(value, order_by) -%}
+    list_sum(list_transform(list_sort(list(row({{ order_by }}, {{ value }}))), lambda x: x[{{ order_by.split(",") | length + 1 }}]))
+{%- endmacro %}
 {% macro spark__ordered_sum(value, order_by) -%}
     aggregate(
-        transform(array_sort(collect_list(struct({{ order_by }}, {{ value }} as summand))), x -> x.summand),
-        double(0), (total, x) -> total + x
+        filter(transform(array_sort(collect_list(struct({{ order_by }}, {{ value }} as summand))), x -> x.summand), x -> x is not null),
+        cast(null as double), (total, x) -> coalesce(total, double(0)) + x
+    )
+{%- endmacro %}
+
+{#- A group's rows as one list, in the order of a column that comes first: several sums of `fields` at the price of one sort. -#}
+{% macro rows_in_order(order_by, fields) -%}
+    {{ return(adapter.dispatch("rows_in_order", "barograph")(order_by, fields)) }}
+{%- endmacro %}
+{% macro duckdb__rows_in_order(order_by, fields) -%}
+    list_sort(list(struct_pack(sorted_by := {{ order_by }}
+    {%- for name, value in fields.items() %}, {{ name }} := {{ value }}{% endfor %})))
+{%- endmacro %}
+{% macro spark__rows_in_order(order_by, fields) -%}
+    array_sort(collect_list(struct({{ order_by }} as sorted_by
+    {%- for name, value in fields.items() %}, {{ value }} as {{ name }}{% endfor %})))
+{%- endmacro %}
+
+{#- The sum of one field of such rows, from first to last; null where none has it. -#}
+{% macro sum_of_rows(rows, field) -%}{{ return(adapter.dispatch("sum_of_rows", "barograph")(rows, field)) }}{%- endmacro %}
+{% macro duckdb__sum_of_rows(rows, field) -%}list_sum(list_transform({{ rows }}, lambda x: x.{{ field }})){%- endmacro %}
+{% macro spark__sum_of_rows(rows, field) -%}
+    aggregate(
+        filter(transform({{ rows }}, x -> x.{{ field }}), x -> x is not null),
+        cast(null as double), (total, x) -> coalesce(total, double(0)) + x
     )
 {%- endmacro %}
 

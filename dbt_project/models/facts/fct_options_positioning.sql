@@ -4,6 +4,18 @@
 -#}
 
 {%- set slice = ['venue', 'underlying', 'utc_hour', 'captured_ts', 'expiry_ts'] %}
+{%- set summands = {
+    'oi_base': 'open_interest_base',
+    'gamma_exposure_usd': 'gamma_exposure_usd',
+    'gamma_oi_base': 'case when gamma_exposure_usd is null then 0.0 else open_interest_base end',
+} %}
+{%- for type in ['call', 'put'] %}
+{%- do summands.update({
+    type ~ '_oi_base': "case when option_type = '" ~ type ~ "' then open_interest_base end",
+    type ~ '_volume_base': "case when option_type = '" ~ type ~ "' then volume_24h_base end",
+    type ~ '_gamma_usd': "case when option_type = '" ~ type ~ "' then gamma_exposure_usd end",
+}) %}
+{%- endfor %}
 
 with
 
@@ -66,7 +78,7 @@ least_pains as (
 
 ),
 
-totals as (
+gathered as (
 
     {% for expiry in ['expiry_ts', 'cast(null as timestamptz)'] -%}
     select
@@ -75,19 +87,8 @@ totals as (
         {{ expiry }} as expiry_ts,
         utc_hour,
         captured_ts,
-        {%- for type in ['call', 'put'] %}
-        {{ ordered_sum("case when option_type = '" ~ type ~ "' then open_interest_base end", 'symbol') }}
-            as {{ type }}_oi_base,
-        {{ ordered_sum("case when option_type = '" ~ type ~ "' then volume_24h_base end", 'symbol') }}
-            as {{ type }}_volume_base,
-        {{ ordered_sum("case when option_type = '" ~ type ~ "' then gamma_exposure_usd end", 'symbol') }}
-            as {{ type }}_gamma_usd,
-        {%- endfor %}
-        {{ ordered_sum('gamma_exposure_usd', 'symbol') }} as gamma_exposure_usd,
-        {{ ordered_sum('case when gamma_exposure_usd is null then 0.0 else open_interest_base end', 'symbol') }}
-            as gamma_oi_base,
-        {{ ordered_sum('open_interest_base', 'symbol') }} as oi_base,
-        count(*) as contracts_count
+        count(*) as contracts_count,
+        {{ rows_in_order('symbol', summands) }} as in_order
 
     from contracts
 
@@ -96,6 +97,23 @@ totals as (
     {{ "union all" if not loop.last }}
 
     {% endfor %}
+
+),
+
+totals as (
+
+    select
+        venue,
+        underlying,
+        expiry_ts,
+        utc_hour,
+        captured_ts,
+        contracts_count,
+        {%- for name in summands %}
+        {{ sum_of_rows('in_order', name) }} as {{ name }}{{ "," if not loop.last }}
+        {%- endfor %}
+
+    from gathered
 
 ),
 

@@ -2,50 +2,44 @@
     Hayashi-Yoshida covariance of log prices of two series that trade at their own instants, for each lag of a grid:
     sum of the products of all moves whose stretches of time overlap, with the first series put later by the lag.
     The moves of the reference that overlap one stretch add up to the reference's price at the first instant at or after the
-    stretch's end, less that at the last instant at or before its start: two look-ups instead of a join of all with all.
+    stretch's end, less that at the last instant at or before its start. Where one stretch ends the next starts, so that one
+    look-up an instant serves both, instead of a join of all with all. Series go by a number: look-ups sort what they are given.
 -#}
 
-{%- set pair = ['venue', 'kind', 'symbol', 'reference_venue', 'reference_kind', 'reference_symbol', 'utc_hour'] %}
+{%- set series = ['venue', 'kind', 'symbol', 'utc_hour', 'underlying', 'volume_rank', 'rivals'] %}
+{%- set looked_up = ['series', 'reference', 'lag_ms'] %}
 
 with
 
 prices as (
 
-    select * from {{ ref('int_second_prices_sampled') }} where {{ in_window('utc_hour') }}
+    select
+        *,
+        dense_rank() over (order by utc_hour, underlying) as rivals,
+        dense_rank() over (order by utc_hour, underlying, volume_rank) as series
+
+    from {{ ref('int_second_prices_sampled') }}
+
+    where {{ in_window('utc_hour') }}
+
+),
+
+named as (
+
+    select series, {{ series | join(', ') }} from prices group by series, {{ series | join(', ') }}
 
 ),
 
 reference_prices as (
 
     select
-        venue as reference_venue,
-        kind as reference_kind,
-        symbol as reference_symbol,
-        utc_hour,
-        underlying,
-        volume_rank as reference_rank,
+        series as reference,
         event_ts as reference_ts,
-        log_px as reference_log_px,
-        coalesce(next_log_px, log_px) as reference_next_log_px,
-        first_log_px as reference_first_log_px
+        log_px as at_log_px,
+        coalesce(next_log_px, log_px) as after_log_px,
+        first_log_px
 
     from prices
-
-),
-
-referenced as (
-
-    select
-        reference_venue,
-        reference_kind,
-        reference_symbol,
-        utc_hour,
-        underlying,
-        reference_rank
-
-    from reference_prices
-
-    group by reference_venue, reference_kind, reference_symbol, utc_hour, underlying, reference_rank
 
 ),
 
@@ -57,79 +51,95 @@ lags as (
 
 ),
 
--- Each series against each that trades more. An instant strictly before is one a microsecond earlier.
-stretches as (
+-- Each series against each that trades more.
+instants as (
 
     select
-        prices.venue,
-        prices.kind,
-        prices.symbol,
-        prices.utc_hour,
-        prices.underlying,
-        referenced.reference_venue,
-        referenced.reference_kind,
-        referenced.reference_symbol,
+        prices.series,
+        named.series as reference,
         lags.lag_ms,
         prices.event_ts,
         prices.log_px - prices.previous_log_px as move_log,
-        prices.previous_ts + lags.shift as from_ts,
-        prices.event_ts + lags.shift - interval '1 microsecond' as before_to_ts
+        prices.event_ts + lags.shift as shifted_ts
 
     from prices
 
-    inner join referenced
-        on {{ matches('prices', 'referenced', ['underlying', 'utc_hour']) }}
-        and prices.volume_rank > referenced.reference_rank
+    inner join named on {{ matches('prices', 'named', ['rivals']) }} and prices.volume_rank > named.volume_rank
 
     cross join lags
 
-    where prices.previous_ts is not null
+),
+
+found as (
+
+    select
+        instants.series,
+        instants.reference,
+        instants.lag_ms,
+        instants.event_ts,
+        instants.move_log,
+        reference_prices.first_log_px,
+        reference_prices.at_log_px as start_log_px,
+        case
+            when reference_prices.reference_ts = instants.shifted_ts then reference_prices.at_log_px
+            else reference_prices.after_log_px
+        end as end_log_px
+
+    from instants
+
+    {{ last_known_join('instants', 'reference_prices', ['reference'], 'shifted_ts', 'reference_ts') }}
 
 ),
 
-ended as (
+-- A stretch that ends before the reference's first trade overlaps none of its moves.
+products as (
 
     select
-        stretches.*,
-        reference_prices.reference_next_log_px as end_log_px,
-        reference_prices.reference_first_log_px as first_log_px
+        {{ looked_up | join(', ') }},
+        event_ts,
+        move_log * coalesce(
+            end_log_px - coalesce(
+                lag(start_log_px) over (partition by {{ looked_up | join(', ') }} order by event_ts), first_log_px
+            ), 0
+        ) as product
 
-    from stretches
-
-    {{ last_known_join(
-        'stretches', 'reference_prices', ['reference_venue', 'reference_kind', 'reference_symbol', 'utc_hour'],
-        'before_to_ts', 'reference_ts'
-    ) }}
+    from found
 
 ),
 
-begun as (
+summed as (
 
     select
-        ended.*,
-        coalesce(reference_prices.reference_log_px, ended.first_log_px) as start_log_px
+        {{ looked_up | join(', ') }},
+        {{ ordered_sum('product', 'event_ts') }} as covariance
 
-    from ended
+    from products
 
-    {{ last_known_join(
-        'ended', 'reference_prices', ['reference_venue', 'reference_kind', 'reference_symbol', 'utc_hour'],
-        'from_ts', 'reference_ts'
-    ) }}
+    where product is not null
+
+    group by {{ looked_up | join(', ') }}
 
 ),
 
 final as (
 
     select
-        {{ pair | join(', ') }},
-        underlying,
-        lag_ms,
-        -- A stretch that ends before the reference's first trade overlaps none of its moves.
-        {{ ordered_sum('move_log * coalesce(end_log_px - start_log_px, 0)', 'event_ts') }} as covariance
+        named.venue,
+        named.kind,
+        named.symbol,
+        reference.venue as reference_venue,
+        reference.kind as reference_kind,
+        reference.symbol as reference_symbol,
+        named.utc_hour,
+        named.underlying,
+        summed.lag_ms,
+        summed.covariance
 
-    from begun
+    from summed
 
-    group by {{ pair | join(', ') }}, underlying, lag_ms
+    inner join named on {{ matches('summed', 'named', ['series']) }}
+
+    inner join named as reference on summed.reference = reference.series
 
 )
 
