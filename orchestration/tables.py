@@ -53,7 +53,7 @@ HOURLY_TABLES = (
         "fct_vol_spread",
         "facts",
         "utc_hour",
-        ("underlying", "venue", "tenor_days", "captured_ts"),
+        ("underlying", "venue", "settle_asset", "tenor_days", "captured_ts"),
         matures_after_days=(7, 30, 60, 90),  # the tenors: realised volatility after the hour
     ),
     PublishedTable(

@@ -113,7 +113,7 @@ def test_deribits_gamma_at_each_strike_is_that_of_its_marks(replayed_hour: Repla
 
 
 def test_okxs_greeks_are_ours_as_it_counts_them(replayed_hour: Replay) -> None:
-    """Present values on spot, by Black-Scholes with an interest rate here; undiscounted, vega would be 15 dollars off."""
+    """Present values on spot, by Black-Scholes with an interest rate; undiscounted, vega would be 15 dollars off."""
     rows = replayed_hour.rows(
         "select * from mart_reconciliation_daily where venue = 'okx' and metric in ('delta', 'gamma', 'vega', 'theta')"
     )
