@@ -19,6 +19,7 @@ funding as (
         cast(null as timestamptz) as event_ts,
         {{ bps('funding_rate', '1') }} as stated_value,
         {{ bps('recomputed_rate - funding_rate', '1') }} as error_value,
+        impact_premiums_share_frac,
         definition_version
 
     from {{ ref('int_funding_recomputed') }}
@@ -42,6 +43,7 @@ marks as (
         cast(null as timestamptz) as event_ts,
         cast(null as double) as stated_value,
         {{ bps('derivative_px - mark_px', 'mark_px') }} as error_value,
+        cast(null as double) as impact_premiums_share_frac,
         cast(null as integer) as definition_version
 
     from {{ ref('int_derivative_quotes') }}
@@ -156,10 +158,12 @@ options as (
         {%- if unit == "bps" %}
         {{ bps(theirs, '1') }} as stated_value,
         {{ bps(ours ~ ' - ' ~ theirs, '1') }} as error_value,
+        cast(null as double) as impact_premiums_share_frac,
         cast(null as integer) as definition_version
         {%- else %}
         {{ theirs }} as stated_value,
         {{ ours }} - {{ theirs }} as error_value,
+        cast(null as double) as impact_premiums_share_frac,
         definition_version
         {%- endif %}
 

@@ -36,6 +36,7 @@ final as (
         {{ quantile_of('distance', 0.5) }} as error_p50,
         {{ quantile_of('distance', 0.95) }} as error_p95,
         max(distance) as error_max,
+        {{ ordered_mean('impact_premiums_share_frac', 'kind, symbol, captured_ts') }} as impact_premiums_share_frac,
         max(definition_version) as definition_version
 
     from errors
