@@ -1,4 +1,4 @@
-"""The tables that readers get, with their grain."""
+"""The tables that readers get, and those that their days rest on, with their grain."""
 
 from orchestration.candidates import PublishedTable
 
@@ -53,7 +53,7 @@ HOURLY_TABLES = (
         "fct_vol_spread",
         "facts",
         "utc_hour",
-        ("underlying", "venue", "tenor_days", "captured_ts"),
+        ("underlying", "venue", "settle_asset", "tenor_days", "captured_ts"),
         matures_after_days=(7, 30, 60, 90),  # the tenors: realised volatility after the hour
     ),
     PublishedTable(
@@ -115,6 +115,16 @@ HOURLY_TABLES = (
     _hourly("mart_market_stress_hourly", "marts", "underlying", "utc_hour"),
     _hourly("mart_pressure_differentials_hourly", "marts", "underlying", "utc_hour"),
 )
+# Certified with the hour and shown to no reader: a day rests on them.
+KEPT_TABLES = (
+    PublishedTable(
+        "int_reconciliation_errors_gathered",
+        "intermediate",
+        "utc_hour",
+        ("metric", *INSTRUMENT, "captured_ts", "event_ts"),
+        nullable=("event_ts",),
+    ),
+)
 DAILY_TABLES = (
     _daily("mart_order_book_pressure_daily", *INSTRUMENT, "utc_date"),
     _daily("mart_basis_daily", *INSTRUMENT, "reference_kind", "utc_date"),
@@ -124,3 +134,4 @@ DAILY_TABLES = (
     _daily("mart_reconciliation_daily", "utc_date", "venue", "metric", "underlying"),
     _daily("mart_pressure_differentials_daily", "underlying", "utc_date"),
 )
+READ_BY_DAYS = (*(table for table in HOURLY_TABLES if table.schema == "marts"), *KEPT_TABLES)

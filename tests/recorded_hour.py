@@ -197,6 +197,36 @@ def okx_vols() -> tuple[datetime, list[Vol]]:
     ]
 
 
+def okx_greeks() -> dict[str, list[tuple[float, float]]]:
+    """Delta, gamma, vega and theta of each option, from spot and an interest rate, beside those that OKX prints.
+
+    Spot is the nearest expiry's forward, the rate what carries it to the option's own; theta is of a day at most.
+    """
+    reply = only_reply("okx", "opt-summary", "uly=BTC-USD")
+    at, rows = instant(reply), [row for row in reply["body"]["data"] if float(row["markVol"]) > 0]
+    expiries = {row["instId"]: Option(row["instId"]) for row in rows}
+    first = min(option.expiry for option in expiries.values())
+    spot = median(float(row["fwdPx"]) for row in rows if expiries[row["instId"]].expiry == first)
+    pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for row in rows:
+        option, forward, sigma = expiries[row["instId"]], float(row["fwdPx"]), float(row["markVol"])
+        sign, strike, years = 1 if option.is_call else -1, float(option.strike), years_to(option.expiry, at)
+        rate, root = math.log(forward / spot) / years, math.sqrt(years)
+        d1 = (math.log(spot / strike) + (rate + sigma**2 / 2) * years) / (sigma * root)
+        density = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi)
+        up, down = (0.5 * math.erfc(-sign * d / math.sqrt(2)) for d in (d1, d1 - sigma * root))
+        owed = sign * rate * strike * math.exp(-rate * years) * down
+        ours = {
+            "delta": sign * up,
+            "gamma": density / (spot * sigma * root),
+            "vega": spot * density * root / 100,
+            "theta": (-spot * density * sigma / (2 * root) - owed) / 365 * min(1.0, years * 365),
+        }
+        for name, value in ours.items():
+            pairs[name].append((value, float(row[f"{name}BS"])))
+    return pairs
+
+
 def at_the_money(vols: Iterable[Vol]) -> float | None:
     """At the expiry's median forward: call and put averaged, linear in log-strike between the two strikes around."""
     own = list(vols)

@@ -41,6 +41,7 @@ OTHER_WORDS = {
 VALUES_OF_COLUMNS = {
     *("no_quote", "no_forward", "below_intrinsic", "above_max", "above_range", "venue_earlier", "too_few_strikes"),
     *("new_longs", "new_shorts", "long_unwinding", "short_covering", "mark_iv"),
+    *("coin_per_usd", "usd_per_point", "usd_per_day"),
 }
 VALUES = {"contracts", "base", "usd", "listed", "documented", "index", "spot", "mid", "mark", "ok", "gap", "held"}
 

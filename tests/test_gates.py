@@ -20,6 +20,7 @@ from orchestration.outcomes import RunFailed
 from orchestration.published import open_published
 from orchestration.running import execute, run
 from orchestration.settings import Settings
+from orchestration.tables import HOURLY_TABLES
 from tests.world import (
     HOUR_0,
     alter,
@@ -242,6 +243,19 @@ class TestGateTwo:
             run(settings, "daily", HOUR_0.replace(hour=0), HOUR_0)
 
         assert version_of(settings) == 1
+
+    def test_a_day_is_not_built_on_what_an_hour_left_that_failed_before_its_marts(
+        self, good_hour: Settings, tmp_path: Path
+    ) -> None:
+        """dbt keeps what it built before a test fails, and the marts behind that test are not there to tell."""
+        settings = copy_of(good_hour, tmp_path)
+        marts = [table.name for table in HOURLY_TABLES if table.schema == "marts"]
+        alter(
+            settings, "; ".join(["delete from control.certificates", *(f"delete from marts.{mart}" for mart in marts)])
+        )
+
+        with pytest.raises(RunFailed, match=r"int_reconciliation_errors_gathered .*: its tests have not passed"):
+            run(settings, "daily", HOUR_0.replace(hour=0), HOUR_0)
 
 
 @pytest.fixture(scope="module")

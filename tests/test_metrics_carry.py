@@ -279,10 +279,10 @@ def test_errors_of_the_day_are_ours_less_the_venues(tables: dict[str, list[Row]]
         errors = [1e4 * (rate - made.funding[key]) for key, rate in ours.items() if key[0] == told["venue"]]
         distances = np.abs(errors)
         expected: dict[str, float | None] = {
-            "error_mean_bps": float(np.mean(errors)),
-            "error_p50_bps": float(np.quantile(distances, 0.5)),
-            "error_p95_bps": float(np.quantile(distances, 0.95)),
-            "error_max_bps": float(distances.max()),
+            "error_mean": float(np.mean(errors)),
+            "error_p50": float(np.quantile(distances, 0.5)),
+            "error_p95": float(np.quantile(distances, 0.95)),
+            "error_max": float(distances.max()),
         }
         pairs.append((told, expected))
 

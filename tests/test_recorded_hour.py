@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from statistics import fmean
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -25,6 +26,7 @@ from tests.recorded_hour import (
     gamma_exposure,
     instant,
     mid_of,
+    okx_greeks,
     okx_vols,
     only_reply,
     positioning,
@@ -108,6 +110,25 @@ def test_deribits_gamma_at_each_strike_is_that_of_its_marks(replayed_hour: Repla
     )
     assert total["gamma_exposure_usd"] == pytest.approx(sums["call"] + sums["put"], rel=1e-9)
     assert total["gamma_if_dealers_long_calls_short_puts_usd"] == pytest.approx(sums["call"] - sums["put"], rel=1e-9)
+
+
+def test_okxs_greeks_are_ours_as_it_counts_them(replayed_hour: Replay) -> None:
+    """Present values on spot, by Black-Scholes with an interest rate; undiscounted, vega would be 15 dollars off."""
+    rows = replayed_hour.rows(
+        "select * from mart_reconciliation_daily where venue = 'okx' and metric in ('delta', 'gamma', 'vega', 'theta')"
+    )
+    told = {row["metric"]: row for row in rows}
+    pairs = []
+    for metric, each in okx_greeks().items():
+        errors = np.array([ours - theirs for ours, theirs in each])
+        low, high, most = np.quantile(np.abs(errors), [0.5, 0.95, 1])
+        expected = {"error_mean": float(errors.mean()), "error_p50": low, "error_p95": high, "error_max": most}
+        pairs.append((told[metric], expected | {"stated_p50": float(np.median([abs(theirs) for _, theirs in each]))}))
+
+    assert {row["compared_count"] for row in rows} == {636}
+    assert_agreement("okx greeks", worst_errors(pairs), 1e-6)
+    for metric, limit in {"delta": 0.002, "gamma": 2e-7, "vega": 0.4, "theta": 7.0}.items():
+        assert told[metric]["error_p95"] < limit
 
 
 # Basis.

@@ -275,7 +275,7 @@ def _option_ticker(listing: Listing, ask: Ask) -> Row:
             "delta": round(float(chain.delta[n]), 5),
             "gamma": round(float(chain.gamma[n]), 8),
             "vega": round(float(chain.vega[n]), 5),
-            "theta": round(float(chain.theta[n]), 5),
+            "theta": round(float(chain.theta[n] * min(1.0, chain.years[n] * 365)), 5),  # of its life, a day at most
             "rho": round(float(chain.delta[n] * chain.years[n]), 5),
         },
         "stats": {

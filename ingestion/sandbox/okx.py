@@ -5,6 +5,7 @@ https://www.okx.com/docs-v5/en/#public-data-rest-api
 """
 
 from collections.abc import Callable
+from math import log
 from typing import Final
 
 from ingestion.sandbox import funding, okx_history
@@ -105,11 +106,15 @@ def _summaries(chain: Chain, ask: Ask) -> list[Row]:
         if expiry is not None
     }
     quoted = (chain.bid_iv, chain.ask_iv, chain.vol, chain.forward, chain.mark)
-    columns = (*quoted, chain.delta, chain.gamma, chain.vega, chain.theta)
+    columns = (*quoted, chain.delta, chain.gamma, chain.vega, chain.theta, chain.years)
     rows: list[Row] = []
     for listing, *numbers in zip(chain.listings, *(column.tolist() for column in columns), strict=True):
-        bid, offer, vol, forward, mark, delta, gamma, vega, theta = numbers
+        bid, offer, vol, forward, mark, delta, gamma, vega, theta, years = numbers
         in_coin = delta - mark
+        # Its Greeks in dollars are of spot and present values, its theta of the time that is left, a day at most.
+        discount = index / forward
+        interest = log(discount) / years / 365 * forward * in_coin
+        present_theta = discount * (theta + interest) * min(1.0, years * 365)
         rows.append(
             {
                 "askVol": plain(offer),
@@ -118,17 +123,17 @@ def _summaries(chain: Chain, ask: Ask) -> list[Row]:
                 "deltaBS": plain(delta),
                 "fwdPx": plain(forward, 8),
                 "gamma": plain(gamma * index - 2 * in_coin),
-                "gammaBS": plain(gamma, 14),
+                "gammaBS": plain(gamma / discount, 14),
                 **named(listing),
                 "lever": plain(abs(delta) / mark, 6) if mark else "0",
                 "markVol": plain(vol),
                 "realVol": "0",
-                "theta": plain(theta / index),
-                "thetaBS": plain(theta),
+                "theta": plain(present_theta / index),
+                "thetaBS": plain(present_theta),
                 "ts": str(ask.now_ms),
                 "uly": family_of(listing),
-                "vega": plain(vega / index),
-                "vegaBS": plain(vega),
+                "vega": plain(vega * discount / index),
+                "vegaBS": plain(vega * discount),
                 "volLv": at_the_money[listing.expiry] if listing.expiry else "",
             }
         )

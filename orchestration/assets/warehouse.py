@@ -14,11 +14,10 @@ from ingestion.venues import VENUES
 from orchestration.partitions import hours_of, utc_day, utc_hour
 from orchestration.pipeline import Pipeline
 from orchestration.resources import DBT_PROJECT, BarographResource
-from orchestration.tables import DAILY_TABLES, HOURLY_TABLES
+from orchestration.tables import DAILY_TABLES, HOURLY_TABLES, KEPT_TABLES, READ_BY_DAYS
 from orchestration.warehouse import STAGED, certify, only_writer, stage, uncertified, withdraw
 
 DAILY = "tag:daily"
-READ_BY_DAYS = [table for table in HOURLY_TABLES if table.schema == "marts"]
 LATENESS = timedelta(minutes=15)  # after midnight, before a day counts as closed
 
 
@@ -92,10 +91,10 @@ def hourly_models(
     with only_writer(path):
         # Staged again: since the staging step another run may have staged its own window.
         stage(path, pipeline.lake, hours)
-        withdraw(path, HOURLY_TABLES, hours)
+        withdraw(path, (*HOURLY_TABLES, *KEPT_TABLES), hours)
         yield from _build(context, dbt, pipeline, hours)
         if _is_whole(context, hourly_models):
-            certify(path, HOURLY_TABLES, hours)
+            certify(path, (*HOURLY_TABLES, *KEPT_TABLES), hours)
 
 
 @dbt_assets(

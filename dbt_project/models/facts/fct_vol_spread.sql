@@ -24,6 +24,7 @@ final as (
     select
         implied.underlying,
         implied.venue,
+        implied.settle_asset,
         implied.tenor_days,
         implied.utc_hour,
         implied.captured_ts,

@@ -1,9 +1,9 @@
 {#-
-    At-the-money-forward volatility of each expiry: the mark's implied vol at the two strikes around the expiry's own forward,
+    At-the-money-forward volatility of each expiry of each settlement asset: the mark's implied vol at the two strikes around the expiry's own forward,
     call and put averaged, linear in log-strike. No row where the forward is not bracketed.
 -#}
 
-{%- set slice = "venue, underlying, utc_hour, captured_ts, expiry_ts" %}
+{%- set slice = "venue, underlying, settle_asset, utc_hour, captured_ts, expiry_ts" %}
 
 with
 
@@ -48,6 +48,7 @@ around as (
     select
         expiries.venue,
         expiries.underlying,
+        expiries.settle_asset,
         expiries.utc_hour,
         expiries.captured_ts,
         expiries.expiry_ts,
@@ -60,7 +61,7 @@ around as (
     from expiries
 
     inner join strikes
-        on {{ matches('expiries', 'strikes', ['venue', 'underlying', 'utc_hour', 'captured_ts', 'expiry_ts']) }}
+        on {{ matches('expiries', 'strikes', ['venue', 'underlying', 'settle_asset', 'utc_hour', 'captured_ts', 'expiry_ts']) }}
 
     group by all
 
@@ -71,6 +72,7 @@ final as (
     select
         around.venue,
         around.underlying,
+        around.settle_asset,
         around.utc_hour,
         around.captured_ts,
         around.expiry_ts,
@@ -88,11 +90,11 @@ final as (
     from around
 
     inner join strikes as below
-        on {{ matches('around', 'below', ['venue', 'underlying', 'utc_hour', 'captured_ts', 'expiry_ts']) }}
+        on {{ matches('around', 'below', ['venue', 'underlying', 'settle_asset', 'utc_hour', 'captured_ts', 'expiry_ts']) }}
         and around.strike_below_px = below.strike_px
 
     inner join strikes as above
-        on {{ matches('around', 'above', ['venue', 'underlying', 'utc_hour', 'captured_ts', 'expiry_ts']) }}
+        on {{ matches('around', 'above', ['venue', 'underlying', 'settle_asset', 'utc_hour', 'captured_ts', 'expiry_ts']) }}
         and around.strike_above_px = above.strike_px
 
 )

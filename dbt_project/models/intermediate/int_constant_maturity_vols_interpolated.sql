@@ -1,6 +1,6 @@
 {#- Implied volatility at fixed tenors: total variance linear in time between the bracketing expiries; null where not bracketed. -#}
 
-{%- set snapshot = ['venue', 'underlying', 'utc_hour', 'captured_ts'] %}
+{%- set snapshot = ['venue', 'underlying', 'settle_asset', 'utc_hour', 'captured_ts'] %}
 
 with
 
@@ -30,6 +30,7 @@ brackets as (
     select
         atm.venue,
         atm.underlying,
+        atm.settle_asset,
         atm.utc_hour,
         atm.captured_ts,
         tenors.tenor_days,
@@ -49,6 +50,7 @@ final as (
     select
         brackets.venue,
         brackets.underlying,
+        brackets.settle_asset,
         brackets.utc_hour,
         brackets.captured_ts,
         brackets.tenor_days,

@@ -69,6 +69,7 @@ final as (
         with_interest.symbol,
         with_interest.utc_hour,
         with_interest.underlying,
+        with_interest.quote_asset,
         with_interest.funding_rate,
         intervals.funding_interval_s,
         intervals.funding_interval_source,

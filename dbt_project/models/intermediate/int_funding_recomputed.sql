@@ -11,11 +11,13 @@ published as (
 
     select
         rates.*,
+        formulas.premium_source,
         formulas.averaging,
         formulas.interest_8h_frac,
         formulas.clamp_8h_frac,
         formulas.damper_8h_frac,
         formulas.definition_version,
+        coalesce(limits.cap_frac, other_limits.cap_frac) as cap_frac,
         case
             when formulas.averaging_window = 'period'
                 then {{ epoch_s('rates.next_funding_ts') }} - rates.funding_interval_s
@@ -26,6 +28,8 @@ published as (
     from {{ ref('int_funding_rates_observed') }} as rates
 
     {{ in_force_join('funding_formulas', 'formulas', 'rates.captured_ts', 'rates.venue = formulas.venue') }}
+
+    {{ funding_limits_joins('rates', 'rates.captured_ts') }}
 
     where {{ in_window('rates.utc_hour') }} and formulas.averaging is not null
 
@@ -50,7 +54,13 @@ seen as (
         published.symbol,
         published.utc_hour,
         premiums.minute_ts,
-        premiums.premium_frac,
+        case
+            when published.premium_source = 'impact' then coalesce(premiums.impact_premium_frac, premiums.premium_frac)
+            else premiums.premium_frac
+        end as premium_frac,
+        case
+            when published.premium_source = 'impact' then premiums.impact_premium_frac is not null
+        end as is_at_impact,
         case
             when published.averaging = 'weighted'
                 then floor(({{ epoch_s('premiums.minute_ts') }} - published.window_start_s) / 60) + 1
@@ -82,6 +92,7 @@ averaged as (
         {{ contract | join(', ') }},
         {{ ordered_sum('weight * premium_frac', 'minute_ts') }} / {{ ordered_sum('weight', 'minute_ts') }} as premium_frac,
         max(gap_s) as widest_gap_s,
+        count(case when is_at_impact then 1 end) * 1.0 / nullif(count(is_at_impact), 0) as impact_premiums_share_frac,
         count(*) as premiums_count
 
     from seen
@@ -95,6 +106,7 @@ measured as (
     select
         published.*,
         averaged.premiums_count,
+        averaged.impact_premiums_share_frac,
         case
             when published.averaging = 'instant' then (published.mark_px - published.index_px) / published.index_px
             when averaged.widest_gap_s <= {{ var("max_premium_gap_s") }} then averaged.premium_frac
@@ -106,7 +118,7 @@ measured as (
 
 ),
 
-final as (
+uncapped as (
 
     select
         {{ contract | join(', ') }},
@@ -115,15 +127,37 @@ final as (
         funding_rate,
         premium_frac,
         coalesce(premiums_count, 1) as premiums_count,
+        impact_premiums_share_frac,
+        cap_frac,
         case
             when damper_8h_frac is not null then {{ damped_funding('premium_frac', 'damper_8h_frac') }}
             else {{ clamped_funding('premium_frac', 'interest_8h_frac', 'clamp_8h_frac') }}
-        end * {{ of_eight_hours('funding_interval_s') }} as recomputed_rate,
+        end * {{ of_eight_hours('funding_interval_s') }} as uncapped_rate,
         definition_version
 
     from measured
 
     where premium_frac is not null
+
+),
+
+final as (
+
+    select
+        {{ contract | join(', ') }},
+        underlying,
+        captured_ts,
+        funding_rate,
+        premium_frac,
+        premiums_count,
+        impact_premiums_share_frac,
+        case
+            when cap_frac is null then uncapped_rate
+            else greatest(-cap_frac, least(cap_frac, uncapped_rate))
+        end as recomputed_rate,
+        definition_version
+
+    from uncapped
 
 )
 

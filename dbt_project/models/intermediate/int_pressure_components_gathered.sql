@@ -92,7 +92,7 @@ vol_means as (
         underlying,
         utc_hour,
         venue,
-        {{ ordered_mean('implied_vol_ann', 'captured_ts') }} as implied_vol_ann,
+        {{ ordered_mean('implied_vol_ann', 'captured_ts, settle_asset') }} as implied_vol_ann,
         max(realized_vol_trailing_ann) as realized_vol_ann
 
     from {{ ref('fct_vol_spread') }}

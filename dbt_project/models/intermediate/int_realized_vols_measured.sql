@@ -3,6 +3,8 @@
 {#-
     Close-to-close realised volatility (mean zero) from hourly bars, over the tenor that ends and the tenor that starts at each hour.
     A window with under 95 % of its bars is not measured; the forward one is complete only once the tenor has passed.
+    A bar counts if it was told by then: for the tenor that ends with the hour by that hour, for the one that starts with it
+    by the hour that it ends with. So later hours move no row, whichever were kept first.
 -#}
 
 with
@@ -13,7 +15,8 @@ bars as (
         underlying,
         bar_ts,
         ln(close_px / lag(close_px) over (partition by underlying order by bar_ts)) as return_log,
-        bar_ts - lag(bar_ts) over (partition by underlying order by bar_ts) as since_last
+        bar_ts - lag(bar_ts) over (partition by underlying order by bar_ts) as since_last,
+        greatest(first_told_hour, lag(first_told_hour) over (partition by underlying order by bar_ts)) as told_hour
 
     from {{ ref('int_hourly_bars_merged') }}
 
@@ -30,6 +33,7 @@ returns as (
     select
         underlying,
         bar_ts + interval '1 hour' as known_ts,
+        told_hour,
         return_log
 
     from bars
@@ -84,6 +88,10 @@ windows as (
         on hours.underlying = returns.underlying
         and returns.known_ts > {{ plus_days('hours.utc_hour', '-tenors.tenor_days') }}
         and returns.known_ts <= {{ plus_days('hours.utc_hour', 'tenors.tenor_days') }}
+        and returns.told_hour <= case
+            when returns.known_ts <= hours.utc_hour then hours.utc_hour
+            else {{ plus_days('hours.utc_hour', 'tenors.tenor_days') }}
+        end
 
     group by hours.underlying, hours.utc_hour, tenors.tenor_days
 

@@ -14,7 +14,7 @@ venues as (
         tenor_days,
         utc_hour,
         venue,
-        {{ ordered_mean('implied_vol_ann', 'captured_ts') }} as implied_vol_ann,
+        {{ ordered_mean('implied_vol_ann', 'captured_ts, settle_asset') }} as implied_vol_ann,
         -- The same at every capture of the hour.
         max(realized_vol_trailing_ann) as realized_vol_trailing_ann,
         max(realized_vol_forward_ann) as realized_vol_forward_ann
