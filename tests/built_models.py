@@ -19,10 +19,19 @@ def stage_hours(folder: Path, lake: Lake | None = None, hours: Sequence[datetime
     return path
 
 
-def build(path: Path, *models: str, hours: tuple[datetime, datetime] | None = None, **variables: str) -> None:
-    """Run these models and all that they rest on, seeds too, over all that is staged, or from one hour to the other."""
+def build(
+    path: Path,
+    *models: str,
+    alone: Sequence[str] = (),
+    hours: tuple[datetime, datetime] | None = None,
+    **variables: str,
+) -> None:
+    """Run these models and all that they rest on, seeds too, over all that is staged, or from one hour to the other.
+
+    What is built `alone` rests on tables that are there already.
+    """
     folder, project = path.parent, str(DBT_PROJECT.project_dir)
-    command = [DBT_EXECUTABLE, "--quiet", "build", "--select", *(f"+{model}" for model in models)]
+    command = [DBT_EXECUTABLE, "--quiet", "build", "--select", *(f"+{model}" for model in models), *alone]
     command += ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
     window = dict(zip(("from_hour", "to_hour"), map(str, hours), strict=True)) if hours else {}
     command += ["--vars", json.dumps({"warehouse_path": str(path), **window, **variables})]
