@@ -2,8 +2,9 @@
 
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 
 import duckdb
 import pytest
@@ -39,6 +40,7 @@ class Planted:
     """An hour of the sandbox with dear books at two venues: what was made of it, and the option quotes below."""
 
     rows: list[Row]
+    marts: list[Row]
     quotes: dict[tuple[str, str, datetime], Row]
 
     def of(self, kind: str) -> list[Row]:
@@ -61,10 +63,11 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
     pipeline.capture([HOUR], [pair for pair in pipeline.pairs if pair[1] in datasets])
     pipeline.ingest([HOUR], settings.venues)
     path = stage_hours(folder, pipeline.lake, [HOUR])
-    build(path, "fct_arbitrage")
+    build(path, "mart_arbitrage_daily", closed_before=str(HOUR + timedelta(days=1)))
     quotes = read(path, "select * from lake.option_quotes")
     return Planted(
         read(path, "select * from facts.fct_arbitrage"),
+        read(path, "select * from marts.mart_arbitrage_hourly"),
         {(quote["venue"], quote["symbol"], quote["captured_ts"]): quote for quote in quotes},
     )
 
@@ -115,6 +118,50 @@ class TestPlanted:
         for row in sold:
             assert row["gross_top_bps"] == pytest.approx(50, abs=2.0)
             assert row["net_top_bps"] == pytest.approx(50 - 20, abs=2.1)
+
+
+class TestOverTime:
+    """The marts against plain loops over the fact's rows."""
+
+    def test_an_arbitrage_stands_through_every_look_where_it_was_planted_and_through_none_elsewhere(
+        self, planted: Planted
+    ) -> None:
+        told = [row for row in planted.marts if row["arbitrage_kind"] == "cross_venue"]
+
+        assert told
+        for row in told:
+            is_planted = row["sell_venue"] in SHIFTED and row["buy_venue"] not in SHIFTED
+            assert row["gaining_frac"] == is_planted, row["legs_id"]
+            assert (row["highest_net_ts"] is not None) == (row["highest_net_usd"] > 0) == is_planted
+
+    def test_times_counts_and_extremes_agree_with_plain_loops(self, planted: Planted) -> None:
+        looks: dict[tuple[str, str, str], list[Row]] = {}
+        for row in sorted(planted.rows, key=lambda row: row["captured_ts"]):
+            looks.setdefault((row["underlying"], row["arbitrage_kind"], row["legs_id"]), []).append(row)
+        worst, told = dict[str, float](), planted.marts
+
+        assert {(row["underlying"], row["arbitrage_kind"], row["legs_id"]) for row in told} == looks.keys()
+        for mart in told:
+            seen = looks[mart["underlying"], mart["arbitrage_kind"], mart["legs_id"]]
+            ends = [row["captured_ts"] for row in seen[1:]] + [HOUR + timedelta(hours=1)]
+            lasts = [min((end - row["captured_ts"]).total_seconds(), 60.0) for row, end in zip(seen, ends, strict=True)]
+            had = [row for row in seen if row["is_executable"]]
+            nets = [row["best_net_usd"] for row in had if row["best_net_usd"] is not None]
+            known = [s for row, s in zip(seen, lasts, strict=True) if row["best_net_usd"] is not None]
+            gained = [s for row, s in zip(seen, lasts, strict=True) if row in had and (row["best_net_usd"] or 0) > 0]
+            gross = [row["gross_top_bps"] for row in seen if row["gross_top_bps"] is not None]
+
+            assert (mart["looks_count"], mart["executable_looks_count"]) == (len(seen), len(had))
+            assert mart["gaining_looks_count"] == len(gained)
+            compare(worst, mart, "measured_s", sum(known) if known else None)
+            compare(worst, mart, "gaining_s", sum(gained) if known else None, 1.0)
+            compare(worst, mart, "highest_net_usd", max(nets, default=None))
+            compare(worst, mart, "median_gross_top_bps", median(gross) if gross else None, 1e4)
+            compare(worst, mart, "lowest_gross_top_bps", min(gross, default=None), 1e4)
+            top = next((row for row in had if nets and row["best_net_usd"] == max(nets) > 0), None)
+            assert mart["highest_net_ts"] == (top and top["captured_ts"])
+            compare(worst, mart, "highest_net_size_usd", top and top["best_size_usd"])
+        agree(f"over time: {len(told)} rows", worst)
 
 
 class TestSynthetics:
