@@ -78,7 +78,7 @@ hours as (
 
 ),
 
--- An option is told by its quotes, everything else by its book.
+-- An option is told by its quotes, a pool by its reserves, everything else by its book.
 coverage as (
 
     select
@@ -89,7 +89,7 @@ coverage as (
 
     from {{ ref('fct_data_coverage') }}
 
-    where dataset in ('order_books', 'option_quotes') and is_usable and {{ in_window('utc_hour') }}
+    where dataset in ('order_books', 'option_quotes', 'pool_reserves') and is_usable and {{ in_window('utc_hour') }}
 
     group by venue, utc_hour
 
