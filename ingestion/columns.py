@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from itertools import chain
 from types import NoneType, UnionType
@@ -19,6 +20,7 @@ R = TypeVar("R", bound=Record)
 
 INSTANT = pa.timestamp("us", tz="UTC")
 FLOATS = pa.list_(pa.float64())
+WHOLE = pa.decimal128(38, 0)  # whole numbers beyond 64 bits
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -27,6 +29,7 @@ _ARROW: dict[Any, pa.DataType] = {
     str: pa.string(),
     float: pa.float64(),
     int: pa.int64(),
+    Decimal: WHOLE,
     bool: pa.bool_(),
     tuple[float, ...]: FLOATS,
 }
@@ -34,6 +37,7 @@ _HELD: dict[pa.DataType, set[type]] = {
     pa.string(): {str},
     pa.float64(): {float, int},
     pa.int64(): {int},
+    WHOLE: {Decimal},
     pa.bool_(): {bool},
 }
 

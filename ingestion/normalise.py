@@ -27,7 +27,9 @@ from ingestion.streams import EVERY_SECOND, Sampling
 from ingestion.venues.base import Venue
 
 # What their rows name is no instrument, or is one already.
-NO_INSTRUMENT = frozenset({"instruments", "index_prices", "volatility_indices", "gas_prices", "stream_holes"})
+NO_INSTRUMENT = frozenset(
+    {"instruments", "index_prices", "volatility_indices", "gas_prices", "pool_reserves", "stream_holes"}
+)
 
 PORTION_BYTES = 4 * 1024 * 1024  # of replies whose rows become columns together
 

@@ -5,6 +5,7 @@ Quantities (`*_qty`) stay in the venue's own unit; `Instrument.amount_unit` says
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -182,6 +183,23 @@ class GasPrice(Record, frozen=True, kw_only=True):
     l1_tx_bytes: int | None = None
 
 
+class PoolReserves(Record, frozen=True, kw_only=True):
+    """What a pool of two tokens held; `venue` is the chain, `symbol` the pool's address, `kind` is `spot`.
+
+    Whole numbers of each token's smallest unit, of which ten to the power of its decimals make one: they lose no digit.
+    """
+
+    chain_id: int
+    block_number: int | None = None  # the newest when it was asked
+    base_asset: str
+    quote_asset: str
+    base_reserve_units: Decimal
+    quote_reserve_units: Decimal
+    base_decimals: int
+    quote_decimals: int
+    changed_ts: datetime | None = None  # the clock of the block that last changed them
+
+
 HoleReason = Literal[
     "gap", "reset", "silence", "disconnected", "no_snapshot", "crossed", "checksum", "overflow", "killed"
 ]
@@ -220,6 +238,7 @@ DATASETS: dict[str, type[Record]] = {
     "liquidations": Liquidation,
     "volatility_indices": VolatilityIndex,
     "gas_prices": GasPrice,
+    "pool_reserves": PoolReserves,
     "stream_holes": StreamHole,
 }
 DATASET_OF: dict[type[Record], str] = {record: name for name, record in DATASETS.items()}

@@ -13,7 +13,7 @@ from ingestion.venues import VENUES, adopt
 Source = Literal["live", "sandbox"]
 
 SOURCES = ("live", "sandbox")
-SIMULATED = ("binance_spot", "binance_usdm", "binance_coinm", "deribit", "okx", "bybit")  # by the sandbox
+SIMULATED = ("binance_spot", "binance_usdm", "binance_coinm", "deribit", "okx", "bybit", "ethereum")  # by the sandbox
 HOUR_MS = 3_600_000
 MAX_BOOK_LEVELS = 500  # half of the largest snapshot: the price may move before it is asked for again
 

@@ -113,6 +113,7 @@ HOURLY_TABLES = (
         nullable=("expiry_ts",),
     ),
     _hourly("mart_market_stress_hourly", "marts", "underlying", "utc_hour"),
+    _hourly("mart_arbitrage_hourly", "marts", "underlying", "arbitrage_kind", "legs_id", "utc_hour"),
     _hourly("mart_pressure_differentials_hourly", "marts", "underlying", "utc_hour"),
 )
 # Certified with the hour and shown to no reader: a day rests on them.
@@ -131,6 +132,7 @@ DAILY_TABLES = (
     _daily("mart_vol_spread_daily", "underlying", "tenor_days", "utc_date"),
     _daily("mart_options_positioning_daily", "venue", "underlying", "expiry_ts", "utc_date", nullable=("expiry_ts",)),
     _daily("mart_market_stress_daily", "underlying", "utc_date"),
+    _daily("mart_arbitrage_daily", "underlying", "arbitrage_kind", "legs_id", "utc_date"),
     _daily("mart_reconciliation_daily", "utc_date", "venue", "metric", "underlying"),
     _daily("mart_pressure_differentials_daily", "underlying", "utc_date"),
 )

@@ -2,6 +2,7 @@
 
 import math
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -37,6 +38,8 @@ def values_of(field: msgspec.structs.FieldInfo) -> list[Any]:
         return [tuple(levels) for levels in LEVELS]
     if "datetime" in str(field.type):
         return [*INSTANTS, *([] if field.required else [None])]
+    if "Decimal" in str(field.type):
+        return [Decimal(n) for n in (-1, 0, 1, 2**64, 2**112 - 1, 2**112, 10**38 - 1)]
     if "float" in str(field.type):
         return [*NUMBERS, *([] if field.required else [None])]
     if "int" in str(field.type):

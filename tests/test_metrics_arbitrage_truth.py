@@ -2,13 +2,18 @@
 
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 
 import duckdb
 import pytest
 
+from ingestion.pools import constant_product_out
+from ingestion.sandbox.chain import block_of, deviation, reserves
 from ingestion.sandbox.market import Market
+from ingestion.venues.chains import UNISWAP_V2
+from ingestion.venues.evm_pools import Pool
 from orchestration.pipeline import Pipeline
 from orchestration.settings import Settings
 from tests.built_models import build, stage_hours
@@ -20,9 +25,11 @@ from tests.walked_books import (
     agree,
     at_rate,
     best,
+    buy,
     compare,
     compare_gain,
     read,
+    sell,
     spend,
     taker_fees,
 )
@@ -39,6 +46,7 @@ class Planted:
     """An hour of the sandbox with dear books at two venues: what was made of it, and the option quotes below."""
 
     rows: list[Row]
+    marts: list[Row]
     quotes: dict[tuple[str, str, datetime], Row]
 
     def of(self, kind: str) -> list[Row]:
@@ -52,19 +60,21 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
         lake_uri=f"file://{folder / 'lake'}",
         warehouse_path=folder / "warehouse.duckdb",
         source="sandbox",
-        venues=("binance_spot", "binance_usdm", "okx", "bybit", "deribit"),
-        sweep_minutes=30,
+        venues=("binance_spot", "binance_usdm", "okx", "bybit", "deribit", "ethereum"),
+        sweep_minutes=20,
         sandbox_faults=("okx:/market/books:shifted:1.0", "deribit:/get_order_book:shifted:1.0"),
     )
     pipeline = Pipeline(settings)
     datasets = {"instruments", "order_books", "index_prices", "spot_tickers", "option_quotes"}
+    datasets |= {"gas_prices", "pool_reserves"}
     pipeline.capture([HOUR], [pair for pair in pipeline.pairs if pair[1] in datasets])
     pipeline.ingest([HOUR], settings.venues)
     path = stage_hours(folder, pipeline.lake, [HOUR])
-    build(path, "fct_arbitrage")
+    build(path, "mart_arbitrage_daily", closed_before=str(HOUR + timedelta(days=1)))
     quotes = read(path, "select * from lake.option_quotes")
     return Planted(
         read(path, "select * from facts.fct_arbitrage"),
+        read(path, "select * from marts.mart_arbitrage_hourly"),
         {(quote["venue"], quote["symbol"], quote["captured_ts"]): quote for quote in quotes},
     )
 
@@ -115,6 +125,142 @@ class TestPlanted:
         for row in sold:
             assert row["gross_top_bps"] == pytest.approx(50, abs=2.0)
             assert row["net_top_bps"] == pytest.approx(50 - 20, abs=2.1)
+
+
+@dataclass(frozen=True)
+class Traded:
+    """A row between a pool and a book by the sandbox's truth: reserves as the chain counts them, levels as served."""
+
+    row: Row
+    market: Market
+
+    @property
+    def is_pool_bought(self) -> bool:
+        return bool(self.row["buy_venue"] == "ethereum")
+
+    @property
+    def pool(self) -> Pool:
+        return next(pool for pool in UNISWAP_V2 if pool.address in (self.row["buy_symbol"], self.row["sell_symbol"]))
+
+    @property
+    def book_venue(self) -> str:
+        return str(self.row["sell_venue" if self.is_pool_bought else "buy_venue"])
+
+    @property
+    def fee(self) -> float:
+        return FEES[self.book_venue, "spot"][0]
+
+    def traded(self, paid: float) -> tuple[float, float] | None:
+        """What is spent and brought before the book's fee: for money paid into the pool, or coins bought for it."""
+        coins, money = reserves(self.market, self.pool, self.row["captured_ts"])
+        money_unit, coin_unit = 10**self.pool.quote.decimals, 10**self.pool.base.decimals
+        if self.is_pool_bought:
+            bought = constant_product_out(round(paid * money_unit), money, coins) / coin_unit
+            bids = at_rate(served(self.market, self.row, "sell", "bid"), self.row["quote_rate"])
+            sold = sell(bids, bought)
+            return None if sold is None else (paid, sold)
+        spent = sell(served(self.market, self.row, "buy", "ask"), paid)
+        out = constant_product_out(round(paid * coin_unit), coins, money) / money_unit
+        return None if spent is None else (spent, out * self.row["quote_rate"])
+
+    def net(self, paid: float) -> float:
+        """After the book's fee and before gas; the pool's is in what it pays."""
+        found = self.traded(paid)
+        if found is None:
+            return float("-inf")
+        spent, brought = found
+        return brought - spent - self.fee * (brought if self.is_pool_bought else spent)
+
+
+class TestPools:
+    def told(self, planted: Planted, market: Market) -> list[Traded]:
+        return [Traded(row, market) for row in planted.of("on_chain")]
+
+    def test_each_size_agrees_with_the_chains_whole_numbers(self, planted: Planted, market: Market) -> None:
+        """Of 10,000 dollars a chain that counts in millionths cuts off at most 1e-10."""
+        worst = dict[str, float]()
+        for each in self.told(planted, market):
+            for name, usd in SIZES.items():
+                paid = usd if each.is_pool_bought else buy(served(market, each.row, "buy", "ask"), usd)
+                net = None if paid is None else each.net(paid) - each.row["swap_gas_usd"] * 1.02
+                compare(worst, each.row, f"net_{name}_usd", net, usd)
+        agree(f"on chain: {len(planted.of('on_chain'))} rows", worst)
+
+    def test_no_size_nets_more_than_the_best(self, planted: Planted, market: Market) -> None:
+        """By thirds over sizes, each swapped in whole numbers; a swap that does not pay for its gas is none."""
+        worst, gains = dict[str, float](), 0
+        for each in self.told(planted, market):
+            low, high = 1e-6, 3e6 if each.is_pool_bought else 1e3
+            for _ in range(120):
+                left, right = low + (high - low) / 3, high - (high - low) / 3
+                low, high = (left, high) if each.net(left) < each.net(right) else (low, right)
+            top = max(each.net(low) - each.row["swap_gas_usd"] * 1.02, 0.0)
+            compare(worst, each.row, "best_net_usd", top, max(each.row["best_size_usd"], 1e4))
+            gains += top > 0
+        agree(f"best on chain: {gains} gain", worst)
+        assert gains
+
+    def test_what_was_planted_is_found_and_nothing_else(self, planted: Planted, market: Market) -> None:
+        """120 bps for five minutes from :20 and the opposite from :40, in pools of USDC, against fair books."""
+        found = set()
+        for each in self.told(planted, market):
+            if each.book_venue in SHIFTED:
+                continue
+            share = deviation(each.pool, block_of(each.row["captured_ts"])[1])
+            is_planted = (share < 0) if each.is_pool_bought else (share > 0)
+            assert each.row["is_executable"]
+            assert (each.row["best_net_usd"] > 0) == is_planted, each.row
+            if is_planted:
+                assert each.row["gross_top_bps"] == pytest.approx(
+                    abs(share) * 1e4, abs=8.0
+                )  # a block is up to 12 s old
+                assert each.row["best_size_usd"] > 10_000
+                found.add((each.book_venue, each.is_pool_bought))
+        assert found == {(venue, way) for venue in ("binance_spot", "bybit") for way in (True, False)}
+
+
+class TestOverTime:
+    """The marts against plain loops over the fact's rows."""
+
+    def test_an_arbitrage_stands_through_every_look_where_it_was_planted_and_through_none_elsewhere(
+        self, planted: Planted
+    ) -> None:
+        told = [row for row in planted.marts if row["arbitrage_kind"] == "cross_venue"]
+
+        assert told
+        for row in told:
+            is_planted = row["sell_venue"] in SHIFTED and row["buy_venue"] not in SHIFTED
+            assert row["gaining_frac"] == is_planted, row["legs_id"]
+            assert (row["highest_net_ts"] is not None) == (row["highest_net_usd"] > 0) == is_planted
+
+    def test_times_counts_and_extremes_agree_with_plain_loops(self, planted: Planted) -> None:
+        looks: dict[tuple[str, str, str], list[Row]] = {}
+        for row in sorted(planted.rows, key=lambda row: row["captured_ts"]):
+            looks.setdefault((row["underlying"], row["arbitrage_kind"], row["legs_id"]), []).append(row)
+        worst, told = dict[str, float](), planted.marts
+
+        assert {(row["underlying"], row["arbitrage_kind"], row["legs_id"]) for row in told} == looks.keys()
+        for mart in told:
+            seen = looks[mart["underlying"], mart["arbitrage_kind"], mart["legs_id"]]
+            ends = [row["captured_ts"] for row in seen[1:]] + [HOUR + timedelta(hours=1)]
+            lasts = [min((end - row["captured_ts"]).total_seconds(), 60.0) for row, end in zip(seen, ends, strict=True)]
+            had = [row for row in seen if row["is_executable"]]
+            nets = [row["best_net_usd"] for row in had if row["best_net_usd"] is not None]
+            known = [s for row, s in zip(seen, lasts, strict=True) if row["best_net_usd"] is not None]
+            gained = [s for row, s in zip(seen, lasts, strict=True) if row in had and (row["best_net_usd"] or 0) > 0]
+            gross = [row["gross_top_bps"] for row in seen if row["gross_top_bps"] is not None]
+
+            assert (mart["looks_count"], mart["executable_looks_count"]) == (len(seen), len(had))
+            assert mart["gaining_looks_count"] == len(gained)
+            compare(worst, mart, "measured_s", sum(known) if known else None)
+            compare(worst, mart, "gaining_s", sum(gained) if known else None, 1.0)
+            compare(worst, mart, "highest_net_usd", max(nets, default=None))
+            compare(worst, mart, "median_gross_top_bps", median(gross) if gross else None, 1e4)
+            compare(worst, mart, "lowest_gross_top_bps", min(gross, default=None), 1e4)
+            top = next((row for row in had if nets and row["best_net_usd"] == max(nets) > 0), None)
+            assert mart["highest_net_ts"] == (top and top["captured_ts"])
+            compare(worst, mart, "highest_net_size_usd", top and top["best_size_usd"])
+        agree(f"over time: {len(told)} rows", worst)
 
 
 class TestSynthetics:

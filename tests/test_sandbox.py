@@ -81,6 +81,7 @@ def test_every_path_that_is_served_is_asked_in_these_tests() -> None:
         "/fapi/v1/ticker/bookTicker",
         "/dapi/v1/aggTrades",
         "/dapi/v1/fundingInfo",
+        "/",  # by POST: tests/test_sandbox_chain.py
     }
 
 

@@ -158,9 +158,9 @@ def test_adapters_read_every_reply_without_a_reject(market: Market, venue_name: 
         pytest.skip(f"{venue_name}: its adapter has no endpoints yet")
 
     def read(request: Request, at: datetime) -> list[Record | Reject]:
-        served = serve(request.path, dict(request.query), request.query_string, at)
+        served = serve(request.path, dict(request.query), request.query_string, at, (request.body or "").encode())
         assert served.status == 200, served.body
-        return list(venue.parse(Reply.read(request.path, request.query_string, served.body, at)))
+        return list(venue.parse(Reply.read(request.path, request.query_string, served.body, at, request.body)))
 
     for at in (AT, INSTANTS[1], INSTANTS[2]):
         plan, found = Plan(("BTC", "ETH"), at - timedelta(hours=1), at), []

@@ -6,6 +6,7 @@ Its grammar: `BTC-USD-PERP` and `BTC-USD` are known, anything else is refused.
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -73,6 +74,17 @@ GOOD: dict[str, dict[str, Any]] = {
         "base_fee_wei": 10_000_000_000,
         "gas_used_frac": 0.5,
     },
+    "pool_reserves": {
+        "symbol": "0xB4e16d0168e52d35CaCD2c6185b44281Ec28C9Dc",
+        "kind": "spot",
+        "chain_id": 1,
+        "base_asset": "ETH",
+        "quote_asset": "USDC",
+        "base_reserve_units": "12345678901234567890123",
+        "quote_reserve_units": "45678901234567",
+        "base_decimals": 18,
+        "quote_decimals": 6,
+    },
     "stream_holes": PERP | {"dataset": "order_books", "reason": "gap"},
     "index_prices": {
         "symbol": "BTC-USD",
@@ -117,6 +129,9 @@ def _built(kind: type[Record], said: Mapping[str, Any], captured_ts: datetime) -
     for name in ("event_ts", "expiry_ts", "captured_ts"):
         if isinstance(values.get(name), str):
             values[name] = datetime.fromisoformat(values[name])
+    for name in ("base_reserve_units", "quote_reserve_units"):
+        if name in values:
+            values[name] = Decimal(values[name])
     return kind(**values)
 
 

@@ -12,3 +12,38 @@
 {% macro next_base_fee_gwei(base_fee_gwei, used_frac, elasticity, denominator) -%}
     round({{ base_fee_gwei }} * (1 + ({{ used_frac }} * {{ elasticity }} - 1) / {{ denominator }}), 9)
 {%- endmacro %}
+
+{#-
+    What a pool of two reserves pays for an amount, whose fee stays in the pool: the product of the reserves is kept.
+    https://docs.uniswap.org/contracts/v2/concepts/protocol-overview/how-uniswap-works
+-#}
+{% macro pool_pays(amount, fee_frac, reserve_in, reserve_out) -%}
+    {{ amount }} * (1 - {{ fee_frac }}) * {{ reserve_out }} / ({{ reserve_in }} + {{ amount }} * (1 - {{ fee_frac }}))
+{%- endmacro %}
+
+{#- What must be paid in for `amount` of the other: the same solved; null where the pool holds no more than that. -#}
+{% macro pool_takes(amount, fee_frac, reserve_in, reserve_out) -%}
+    case
+        when {{ amount }} < {{ reserve_out }}
+            then {{ amount }} * {{ reserve_in }} / (({{ reserve_out }} - {{ amount }}) * (1 - {{ fee_frac }}))
+    end
+{%- endmacro %}
+
+{#-
+    The size up to which each next coin still gains: the pool's price moves with every coin, a book's from level to level,
+    so of each level no more than up to the size `bound`, an expression in the level's `px`, at which the pool meets it.
+    Bounds fall outward and running sums rise, hence the largest of the smaller of both; zero where nothing gains.
+-#}
+{% macro bounded_size(px_list, sums, bound) -%}
+    {{ return(adapter.dispatch("bounded_size", "barograph")(px_list, sums, bound)) }}
+{%- endmacro %}
+{% macro duckdb__bounded_size(px_list, sums, bound) -%}
+    greatest(0.0, list_max(list_transform(
+        list_zip({{ px_list }}, {{ sums }}[2:]), lambda level: least(level[2], {{ bound | replace("px", "level[1]") }})
+    )))
+{%- endmacro %}
+{% macro spark__bounded_size(px_list, sums, bound) -%}
+    greatest(double(0), array_max(zip_with(
+        {{ px_list }}, slice({{ sums }}, 2, size({{ px_list }})), (px, sum) -> least(sum, {{ bound }})
+    )))
+{%- endmacro %}

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from math import inf, isfinite
 from typing import TypeVar, get_args
 
@@ -27,6 +28,7 @@ from ingestion.records import (
     OptionQuote,
     OrderBook,
     PerpTicker,
+    PoolReserves,
     Record,
     SpotTicker,
     Trade,
@@ -41,7 +43,7 @@ MAX_SNAPSHOT_AGE = timedelta(hours=24)
 MAX_TIME_TO_EXPIRY = timedelta(days=3650)  # the longest future or option ever listed ran under three years
 
 SNAPSHOTS = frozenset(
-    {OrderBook, SpotTicker, FutureTicker, PerpTicker, OptionQuote, OpenInterest, IndexPrice, GasPrice}
+    {OrderBook, SpotTicker, FutureTicker, PerpTicker, OptionQuote, OpenInterest, IndexPrice, GasPrice, PoolReserves}
 )
 EVENTS = frozenset(
     {Trade, FundingRate, Candle, Liquidation, VolatilityIndex}
@@ -56,6 +58,7 @@ KINDS: dict[type[Record], frozenset[str]] = {
     Liquidation: frozenset({"perp", "future", "option"}),
     VolatilityIndex: frozenset({"option"}),
     GasPrice: frozenset({"spot"}),
+    PoolReserves: frozenset({"spot"}),
 }
 ALL_KINDS = frozenset({"spot", "perp", "future", "option"})
 
@@ -86,6 +89,8 @@ BOUNDS = (
     Bound("funding_range", r"funding_rate", -0.05, 0.05),
     Bound("gas_range", r".+_wei|.+_scalar|block_number|chain_id", 0, 2**62),
     Bound("gas_range", r"gas_used_frac", 0, 1),
+    Bound("reserve_range", r".+_reserve_units", 0, 2**112 - 1, is_open=True),  # uint112; an empty pool has no price
+    Bound("reserve_range", r".+_decimals", 0, 36),
     Bound("interval_range", r"(.+_)?interval_s", 1, 31 * 86_400),
     Bound("negative", r"(.+_)?qty|volume_.+|open_interest_.+", 0, inf),
     SEQUENCE,
@@ -100,6 +105,7 @@ EXCEPTIONS: dict[type[Record], tuple[Bound, ...]] = {
 }
 
 Number = tuple[str, bool, Bound | None]
+NUMERIC: frozenset[type] = frozenset({float, int, Decimal})
 
 
 def _numbers_of(record: type[Record]) -> tuple[Number, ...]:
@@ -111,7 +117,7 @@ def _numbers_of(record: type[Record]) -> tuple[Number, ...]:
             next((bound for bound in bounds if re.fullmatch(bound.fields, field.name)), None),
         )
         for field in msgspec.structs.fields(record)
-        if {float, int} & ({field.type} | set(get_args(field.type))) and field.type is not bool
+        if NUMERIC & ({field.type} | set(get_args(field.type))) and field.type is not bool
     )
 
 
@@ -169,9 +175,10 @@ def _numbers(record: Record) -> Broken | None:
         number = getattr(record, name)
         if number is None and not is_required:
             continue
-        if type(number) is not float and type(number) is not int:
+        if type(number) not in NUMERIC:
             return "type", f"{name} {number!r:.80}: expected a number"
-        if not -inf < number < inf:  # unlike `isfinite`, of whole numbers of any length
+        # Unlike `isfinite`, of whole numbers of any length; a decimal's NaN cannot be compared.
+        if not (number.is_finite() if type(number) is Decimal else -inf < number < inf):
             return "finite", f"{name} {number}: expected a finite number"
         if bound is None:
             continue

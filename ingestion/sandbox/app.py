@@ -1,7 +1,6 @@
-"""The simulated exchange over HTTP: one ASGI app for all six venues, told apart by path."""
+"""The simulated exchange over HTTP: one ASGI app for six venues and a chain, told apart by path."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -11,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 
-from ingestion.sandbox import binance, bybit, deribit, okx
+from ingestion.sandbox import binance, bybit, chain, deribit, okx
 from ingestion.sandbox.candles import Candles
 from ingestion.sandbox.faults import Faults, Served
 from ingestion.sandbox.market import Market
@@ -26,6 +25,7 @@ VENUE_OF_PREFIX: Final = {
     "/api/v2": "deribit",
     "/api/v5": "okx",
     "/v5/": "bybit",
+    "/": "ethereum",  # a node's only path, and any that is no venue's
 }
 VENUES_SERVED: Final = tuple(VENUE_OF_PREFIX.values())
 
@@ -45,7 +45,7 @@ class RealTime:
 
 def routes() -> dict[str, Route]:
     """Every path that is served, and who answers it."""
-    return binance.routes() | deribit.routes() | okx.routes() | bybit.routes()
+    return binance.routes() | deribit.routes() | okx.routes() | bybit.routes() | chain.routes()
 
 
 def create_app(market: Market, clock: Clock, faults: Faults | None = None) -> Starlette:
@@ -54,19 +54,27 @@ def create_app(market: Market, clock: Clock, faults: Faults | None = None) -> St
 
     async def answer(request: Request) -> Response:
         query = dict(request.query_params)
-        served = serve_at(request.url.path, query, request.url.query, clock.now())
+        served = serve_at(request.url.path, query, request.url.query, clock.now(), await request.body())
         return Response(served.body, status_code=served.status, headers=served.headers)
 
-    return Starlette(routes=[HttpRoute("/{path:path}", answer, methods=["GET"])])
+    return Starlette(routes=[HttpRoute("/{path:path}", answer, methods=["GET", "POST"])])
 
 
-def server(market: Market, faults: Faults | None = None) -> Callable[[str, dict[str, str], str, datetime], Served]:
-    """Answers (path, query, query string, instant); the same without HTTP around it."""
+class Serve(Protocol):
+    """Answers a question at an instant; `body` is that of a POST."""
+
+    def __call__(
+        self, path: str, query: dict[str, str], query_string: str, at: datetime, body: bytes = b""
+    ) -> Served: ...
+
+
+def server(market: Market, faults: Faults | None = None) -> Serve:
+    """What the app answers, without HTTP around it."""
     found = routes()
     candles = Candles(market)
     weights: dict[tuple[str, int], int] = {}
 
-    def serve_at(path: str, query: dict[str, str], query_string: str, at: datetime) -> Served:
+    def serve_at(path: str, query: dict[str, str], query_string: str, at: datetime, body: bytes = b"") -> Served:
         venue = next((name for prefix, name in VENUE_OF_PREFIX.items() if path.startswith(prefix)), None)
         if venue is None:
             return Served(404, JSON, b'{"error":"no venue answers this path"}')
@@ -77,8 +85,9 @@ def server(market: Market, faults: Faults | None = None) -> Callable[[str, dict[
         headers = JSON | _weight(weights, venue, route, milliseconds(at) // 60_000)
         served = Served(404, headers, b'{"error":"not found"}')
         if route is not None:
-            served = _answered(route, Ask(market, candles, at, query), headers)
-        return served if faults is None else faults.apply(venue, path, query_string, served, milliseconds(at))
+            served = _answered(route, Ask(market, candles, at, query, body), headers)
+        asked = query_string + body.decode(errors="replace")
+        return served if faults is None else faults.apply(venue, path, asked, served, milliseconds(at))
 
     return serve_at
 

@@ -312,6 +312,11 @@ def _bybit(at: datetime, reference_px: ReferencePx) -> Iterator[Listing]:
             )
 
 
+def _nothing(at: datetime, reference_px: ReferencePx) -> Iterator[Listing]:
+    """A chain lists no instruments."""
+    return iter(())
+
+
 def _options(
     asset: str, at: datetime, reference_px: ReferencePx
 ) -> Iterator[tuple[datetime, int, Literal["call", "put"]]]:
@@ -328,4 +333,5 @@ _VENUES: Final[dict[str, Callable[[datetime, ReferencePx], Iterator[Listing]]]] 
     "deribit": _deribit,
     "okx": _okx,
     "bybit": _bybit,
+    "ethereum": _nothing,
 }

@@ -47,6 +47,7 @@ ERRORS: Final[dict[str, dict[str, Json]]] = {
     },
     "deribit": {"429": {"jsonrpc": "2.0", "error": {"message": "too_many_requests", "code": 10028}}},
     "okx": {"429": {"code": "50011", "data": [], "msg": "Too Many Requests"}},
+    "ethereum": {"429": {"jsonrpc": "2.0", "error": {"message": "too many requests", "code": -32005}}},
     "bybit": {"429": {"retCode": 10006, "retMsg": "Too many visits!", "result": {}}},
 }
 

@@ -12,12 +12,13 @@ from ingestion.sandbox.path import milliseconds
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One GET at one instant."""
+    """One question at one instant: a GET, or a POST of `body`."""
 
     market: Market
     candles: Candles
     at: datetime
     query: Mapping[str, str]
+    body: bytes = b""
 
     @property
     def now_ms(self) -> int:

@@ -1,4 +1,4 @@
-"""Chains of the Ethereum family: what a transaction costs on them, over JSON-RPC.
+"""Chains of the Ethereum family: what a transaction costs on them, and what pools hold, over JSON-RPC.
 
 https://ethereum.github.io/execution-apis/ · https://specs.optimism.io/protocol/fjord/predeploys.html
 Any node of the chain answers; `BAROGRAPH_URL_<CHAIN>` names one's own. Amounts are wei, hexadecimal on the wire.
@@ -7,17 +7,19 @@ Any node of the chain answers; `BAROGRAPH_URL_<CHAIN>` names one's own. Amounts 
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from ingestion.records import GasPrice, Instrument, Kind, Record
-from ingestion.venues.base import Endpoint, Refused, Reject, Reply, Request, Venue, decode, instant
+from ingestion.venues.base import Endpoint, Refused, Reject, Reply, Request, Venue, instant
+from ingestion.venues.evm_pools import Pool, asks_reserves, pool_endpoint
+from ingestion.venues.json_rpc import BLOCK, CALL, Call, Quantity, amount, answered, batch
 
 DOCS = "https://ethereum.github.io/execution-apis/"
 BLOCKS = 20
 PERCENTILES = (10, 50, 90)  # of a block's gas, by the tip that it paid
-FEE_HISTORY, GAS_PRICE, BLOCK = "eth_feeHistory", "eth_gasPrice", "eth_getBlockByNumber"
+FEE_HISTORY, GAS_PRICE = "eth_feeHistory", "eth_gasPrice"
 
 # The GasPriceOracle of every OP-stack chain, and the selectors of its methods.
 ORACLE = "0x420000000000000000000000000000000000000F"
@@ -30,18 +32,26 @@ ORACLE_SAYS = {
     f"0xf1c7a58b{L1_TX_BYTES:064x}": "l1_data_fee_wei",  # getL1FeeUpperBound(uint256)
 }
 
-Quantity = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{1,64}$")]
 
-
-def chain(name: str, chain_id: int, coin: str, base_url: str, *, is_op_stack: bool = False) -> Venue:
-    """A chain as a venue of one dataset; `coin` is what its gas is paid in."""
+def chain(
+    name: str, chain_id: int, coin: str, base_url: str, *, is_op_stack: bool = False, pools: Sequence[Pool] = ()
+) -> Venue:
+    """A chain as a venue: its gas, paid in `coin`, and the reserves of these pools."""
     parse = partial(_parse, name, chain_id, coin)
     calls = _calls(is_op_stack)
+    gas = Endpoint(
+        "gas_prices",
+        "/",
+        parse,
+        lambda plan: [Request.post("/", calls)],
+        weight=len(calls),
+        when=lambda query: not asks_reserves(query),
+    )
     return Venue(
         name=name,
         base_url=base_url,
         docs_url=DOCS,
-        endpoints=(Endpoint("gas_prices", "/", parse, lambda plan: [Request.post("/", calls)], weight=len(calls)),),
+        endpoints=(gas, pool_endpoint(name, chain_id, pools)) if pools else (gas,),
         terms=partial(_no_terms, name),
         weight_per_minute=120,
     )
@@ -54,17 +64,8 @@ def _calls(is_op_stack: bool) -> list[dict[str, Any]]:
         (BLOCK, ["latest", False]),
     ]
     if is_op_stack:
-        asked += [("eth_call", [{"to": ORACLE, "data": data}, "latest"]) for data in ORACLE_SAYS]
-    return [
-        {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        for number, (method, params) in enumerate(asked, start=1)
-    ]
-
-
-class _Answer(msgspec.Struct):
-    id: int | str
-    result: msgspec.Raw = msgspec.Raw(b"null")
-    error: msgspec.Raw = msgspec.Raw(b"null")
+        asked += [(CALL, [{"to": ORACLE, "data": data}, "latest"]) for data in ORACLE_SAYS]
+    return batch(asked)
 
 
 class _FeeHistory(msgspec.Struct, rename="camel"):
@@ -82,28 +83,18 @@ class _Block(msgspec.Struct, rename="camel"):
     base_fee_per_gas: Quantity | None = None  # none before London, or where the chain burns none
 
 
-_ONE = msgspec.json.Decoder(_Answer)
-_SEVERAL = msgspec.json.Decoder(list[_Answer])
-
-
 def _parse(name: str, chain_id: int, coin: str, reply: Reply) -> Iterator[Record | Reject]:
     """A reply to one call or to a batch, in any order; a call that failed costs itself alone.
 
     One row a block. A price that names no block is of the newest that the same reply names. Where two calls speak of
     one block the first holds: nodes round the share of gas used differently.
     """
-    is_batch = reply.body.lstrip().startswith(b"[")
-    answers = decode(_SEVERAL, reply.body, f"{name} {reply.path}") if is_batch else [_single(name, reply)]
-    asked = _asked(reply)
     facts: list[tuple[int | None, dict[str, Any]]] = []
-    for answer in answers:
-        call = asked.get(str(answer.id))
-        if call is None:
-            raise Refused("schema", f"{name}: an answer to call {answer.id}, which was not asked")
+    for call, answer in answered(name, reply):
         try:
-            facts += _facts(call, answer)
+            facts += _facts(call, answer.told())
         except (msgspec.DecodeError, Refused) as error:
-            yield Reject("schema", f"{name} {call[0]}: {error}", msgspec.json.encode(answer))
+            yield Reject("schema", f"{name} {call.method}: {error}", msgspec.json.encode(answer))
     newest = max((block for block, _ in facts if block is not None), default=None)
     rows: dict[int | None, dict[str, Any]] = {}
     for block, told in facts:
@@ -114,55 +105,35 @@ def _parse(name: str, chain_id: int, coin: str, reply: Reply) -> Iterator[Record
         yield GasPrice(**seen, chain_id=chain_id, block_number=block, **row)
 
 
-def _single(name: str, reply: Reply) -> _Answer:
-    return decode(_ONE, reply.body, f"{name} {reply.path}")
-
-
-def _asked(reply: Reply) -> dict[str, tuple[str, str, tuple[float, ...]]]:
-    """By call id: the method, its call data if any, and the percentiles of a fee history."""
-    calls: dict[str, dict[str, str]] = {}
-    for key, value in reply.query.items():
-        place, dot, rest = key.partition(".")
-        calls.setdefault(place if dot and place.isdigit() else "", {})[rest if place.isdigit() else key] = value
-    return {
-        call["id"]: (call["method"], call.get("params.0.data", ""), _percentiles(call))
-        for call in calls.values()
-        if "id" in call and "method" in call
-    }
-
-
-def _percentiles(call: dict[str, str]) -> tuple[float, ...]:
-    found = sorted((int(m[1]), float(v)) for k, v in call.items() if (m := re.fullmatch(r"params\.2\.([0-9]+)", k)))
+def _percentiles(call: Call) -> tuple[float, ...]:
+    """Those of a fee history, as they were asked for."""
+    found = sorted((int(m[1]), float(v)) for k, v in call.params.items() if (m := re.fullmatch(r"2\.([0-9]+)", k)))
     return tuple(value for _, value in found)
 
 
-def _facts(call: tuple[str, str, tuple[float, ...]], answer: _Answer) -> list[tuple[int | None, dict[str, Any]]]:
-    method, data, percentiles = call
-    if bytes(answer.error) != b"null":
-        raise Refused("venue_error", bytes(answer.error)[:200].decode(errors="replace"))
-    result = bytes(answer.result)
-    if method == FEE_HISTORY:
-        return _history(msgspec.json.decode(result, type=_FeeHistory), percentiles)
-    if method == BLOCK:
+def _facts(call: Call, result: bytes) -> list[tuple[int | None, dict[str, Any]]]:
+    if call.method == FEE_HISTORY:
+        return _history(msgspec.json.decode(result, type=_FeeHistory), _percentiles(call))
+    if call.method == BLOCK:
         return [_block(msgspec.json.decode(result, type=_Block))]
-    amount = _amount(msgspec.json.decode(result, type=Quantity))
-    if method == GAS_PRICE:
-        return [(None, {"gas_price_wei": amount})]
-    if method == "eth_call" and data in ORACLE_SAYS:
-        column = ORACLE_SAYS[data]
-        return [(None, {column: amount} | ({"l1_tx_bytes": L1_TX_BYTES} if column == "l1_data_fee_wei" else {}))]
-    raise Refused("unknown_endpoint", f"{method} {data}: no parser knows this call")
+    told = amount(msgspec.json.decode(result, type=Quantity))
+    if call.method == GAS_PRICE:
+        return [(None, {"gas_price_wei": told})]
+    if call.method == CALL and call.data in ORACLE_SAYS:
+        column = ORACLE_SAYS[call.data]
+        return [(None, {column: told} | ({"l1_tx_bytes": L1_TX_BYTES} if column == "l1_data_fee_wei" else {}))]
+    raise Refused("unknown_endpoint", f"{call.method} {call.data}: no parser knows this call")
 
 
 def _history(told: _FeeHistory, percentiles: Sequence[float]) -> list[tuple[int | None, dict[str, Any]]]:
-    fees, blocks = [_amount(fee) for fee in told.base_fee_per_gas], len(told.gas_used_ratio)
+    fees, blocks = [amount(fee) for fee in told.base_fee_per_gas], len(told.gas_used_ratio)
     if len(fees) != blocks + 1:
         raise Refused("schema", f"{len(fees)} base fees of {blocks} blocks (expected one more than blocks)")
     if told.reward is not None and (
         len(told.reward) != blocks or any(len(tips) != len(percentiles) for tips in told.reward)
     ):
         raise Refused("schema", f"rewards of {len(told.reward)} blocks (expected {blocks}, {len(percentiles)} each)")
-    oldest = _amount(told.oldest_block)
+    oldest = amount(told.oldest_block)
     return [
         (
             oldest + n,
@@ -176,26 +147,19 @@ def _history(told: _FeeHistory, percentiles: Sequence[float]) -> list[tuple[int 
 def _tips(percentiles: Sequence[float], tips: Sequence[str]) -> dict[str, int]:
     """Tips by the column of their percentile; other percentiles have none."""
     return {
-        f"priority_fee_p{percentile:.0f}_wei": _amount(tip)
+        f"priority_fee_p{percentile:.0f}_wei": amount(tip)
         for percentile, tip in zip(percentiles, tips, strict=False)
         if percentile in PERCENTILES
     }
 
 
 def _block(told: _Block) -> tuple[int, dict[str, Any]]:
-    limit = _amount(told.gas_limit)
-    return _amount(told.number), {
-        "event_ts": instant(_amount(told.timestamp), 1.0),
-        "base_fee_wei": None if told.base_fee_per_gas is None else _amount(told.base_fee_per_gas),
-        "gas_used_frac": _amount(told.gas_used) / limit if limit else None,
+    limit = amount(told.gas_limit)
+    return amount(told.number), {
+        "event_ts": instant(amount(told.timestamp), 1.0),
+        "base_fee_wei": None if told.base_fee_per_gas is None else amount(told.base_fee_per_gas),
+        "gas_used_frac": amount(told.gas_used) / limit if limit else None,
     }
-
-
-def _amount(text: str) -> int:
-    value = int(text, 16)
-    if value >= 2**63:
-        raise Refused("range", f"{text[:20]}… is over 2^63 wei")
-    return value
 
 
 def _no_terms(name: str, symbol: str, kind: Kind, hour: object) -> Instrument:

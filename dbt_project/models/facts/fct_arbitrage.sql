@@ -28,6 +28,8 @@ cross_venue as (
         best_size_base,
         gas_usd,
         transfer_usd,
+        0.0 as swap_gas_usd,
+        0.0 as swap_failure_usd,
         true as is_inventory_needed,
         is_transfer_needed,
         {{ measured | join(",\n        ") }}
@@ -53,6 +55,8 @@ triangular as (
         cast(null as double) as best_size_base,
         0.0 as gas_usd,
         0.0 as transfer_usd,
+        0.0 as swap_gas_usd,
+        0.0 as swap_failure_usd,
         false as is_inventory_needed,
         false as is_transfer_needed,
         {{ measured | join(",\n        ") | replace("quote_rate", "1.0 as quote_rate") }}
@@ -77,11 +81,40 @@ synthetic as (
         best_size_base,
         0.0 as gas_usd,
         0.0 as transfer_usd,
+        0.0 as swap_gas_usd,
+        0.0 as swap_failure_usd,
         true as is_inventory_needed,
         false as is_transfer_needed,
         {{ measured | join(",\n        ") }}
 
     from {{ ref('int_synthetics_crossed') }}
+
+    where {{ in_window('utc_hour') }}
+
+),
+
+-- A pool trades at once and for good: coins and money pile up as between two venues, the swap's gas besides.
+on_chain as (
+
+    select
+        'on_chain' as arbitrage_kind,
+        buy_venue,
+        'spot' as buy_kind,
+        buy_symbol,
+        sell_venue,
+        'spot' as sell_kind,
+        sell_symbol,
+        cast(null as varchar) as via_symbol,
+        best_size_base,
+        gas_usd,
+        transfer_usd,
+        swap_gas_usd,
+        swap_failure_usd,
+        true as is_inventory_needed,
+        true as is_transfer_needed,
+        {{ measured | join(",\n        ") }}
+
+    from {{ ref('int_pools_walked') }}
 
     where {{ in_window('utc_hour') }}
 
@@ -94,6 +127,8 @@ combined as (
     select * from triangular
     union all
     select * from synthetic
+    union all
+    select * from on_chain
 
 ),
 
@@ -123,15 +158,20 @@ final as (
         {% for name in sizes -%}
         gross_{{ name }}_usd,
         fees_{{ name }}_usd,
-        gross_{{ name }}_usd - fees_{{ name }}_usd as net_{{ name }}_usd,
-        gross_{{ name }}_usd - fees_{{ name }}_usd - transfer_usd as net_after_transfer_{{ name }}_usd,
+        gross_{{ name }}_usd - fees_{{ name }}_usd - swap_gas_usd - swap_failure_usd as net_{{ name }}_usd,
+        gross_{{ name }}_usd - fees_{{ name }}_usd - swap_gas_usd - swap_failure_usd - transfer_usd
+            as net_after_transfer_{{ name }}_usd,
         {% endfor -%}
         best_size_base,
         best_size_usd,
         best_gross_usd,
         best_fees_usd,
-        best_gross_usd - best_fees_usd as best_net_usd,
-        best_gross_usd - best_fees_usd - transfer_usd as best_net_after_transfer_usd,
+        best_gross_usd - best_fees_usd - case when best_size_usd > 0 then swap_gas_usd + swap_failure_usd else 0.0 end
+            as best_net_usd,
+        best_gross_usd - best_fees_usd - case when best_size_usd > 0 then swap_gas_usd + swap_failure_usd else 0.0 end
+        - transfer_usd as best_net_after_transfer_usd,
+        swap_gas_usd,
+        swap_failure_usd,
         gas_usd,
         transfer_usd,
         skew_ms,

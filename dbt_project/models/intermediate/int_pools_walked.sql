@@ -1,0 +1,445 @@
+{{ config(materialized="view") }}
+
+{#-
+    Each pool of a chain against each venue's spot book of its coin, both ways: buying from the pool and selling into the bids,
+    and buying over the asks and selling to the pool. Money is in the currency of the buying side, dollars at par.
+-#}
+
+{%- set sizes = var("trade_sizes_usd") %}
+
+with
+
+pools as (
+
+    select * from {{ ref('stg_pool_reserves') }} where {{ in_window('utc_hour') }} and {{ is_at_par('quote_asset') }}
+
+),
+
+books as (
+
+    select * from {{ ref('int_book_ladders') }} where kind = 'spot' and {{ is_at_par('quote_asset') }}
+
+),
+
+pairs as (
+
+    select distinct
+        pools.underlying,
+        pools.utc_hour,
+        pools.venue as pool_venue,
+        pools.symbol as pool_symbol,
+        pools.quote_asset as pool_quote_asset,
+        books.venue as book_venue,
+        books.symbol as book_symbol,
+        books.quote_asset as book_quote_asset
+
+    from pools
+
+    inner join books on {{ matches('pools', 'books', ['underlying', 'utc_hour']) }}
+
+),
+
+-- Whenever either was captured, beside the newest of the other.
+instants as (
+
+    select
+        pairs.*,
+        pools.captured_ts
+
+    from pairs
+
+    inner join pools
+        on pairs.pool_venue = pools.venue
+        and pairs.pool_symbol = pools.symbol
+        and pairs.utc_hour = pools.utc_hour
+
+    union
+
+    select
+        pairs.*,
+        books.captured_ts
+
+    from pairs
+
+    inner join books
+        on pairs.book_venue = books.venue
+        and pairs.book_symbol = books.symbol
+        and pairs.utc_hour = books.utc_hour
+
+),
+
+pool_looks as (
+
+    select distinct
+        venue as pool_venue,
+        symbol as pool_symbol,
+        utc_hour,
+        captured_ts as pool_ts
+
+    from pools
+
+),
+
+book_looks as (
+
+    select
+        venue as book_venue,
+        symbol as book_symbol,
+        utc_hour,
+        captured_ts as book_ts
+
+    from books
+
+),
+
+with_pool as (
+
+    select
+        instants.*,
+        pool_looks.pool_ts
+
+    from instants
+
+    {{ last_known_join('instants', 'pool_looks', ['pool_venue', 'pool_symbol', 'utc_hour'], 'captured_ts', 'pool_ts') }}
+
+),
+
+matched as (
+
+    select
+        with_pool.*,
+        book_looks.book_ts,
+        abs({{ epoch_s('with_pool.pool_ts') }} - {{ epoch_s('book_looks.book_ts') }}) as skew_s
+
+    from with_pool
+
+    {{ last_known_join('with_pool', 'book_looks', ['book_venue', 'book_symbol', 'utc_hour'], 'captured_ts', 'book_ts') }}
+
+),
+
+both_ways as (
+
+    select
+        *,
+        true as is_pool_bought,
+        pool_quote_asset as buy_quote_asset,
+        book_quote_asset as sell_quote_asset
+
+    from matched
+
+    where skew_s <= {{ var("max_arbitrage_skew_s") }}
+
+    union all
+
+    select
+        *,
+        false as is_pool_bought,
+        book_quote_asset as buy_quote_asset,
+        pool_quote_asset as sell_quote_asset
+
+    from matched
+
+    where skew_s <= {{ var("max_arbitrage_skew_s") }}
+
+),
+
+rate_series as (
+
+    select
+        from_asset as sell_quote_asset,
+        to_asset as buy_quote_asset,
+        utc_hour,
+        captured_ts as rate_ts,
+        rate
+
+    from {{ ref('int_quote_rates_observed') }}
+
+    where {{ in_window('utc_hour') }}
+
+),
+
+converted as (
+
+    select
+        both_ways.*,
+        case
+            when both_ways.buy_quote_asset = both_ways.sell_quote_asset then 1.0
+            when {{ epoch_s('both_ways.captured_ts') }} - {{ epoch_s('rate_series.rate_ts') }} <= {{ var("max_leg_skew_s") }}
+                then rate_series.rate
+        end as quote_rate
+
+    from both_ways
+
+    {{ last_known_join(
+        'both_ways', 'rate_series', ['sell_quote_asset', 'buy_quote_asset', 'utc_hour'], 'captured_ts', 'rate_ts'
+    ) }}
+
+),
+
+coin_transfers as (
+
+    select
+        asset as underlying,
+        utc_hour,
+        priced_ts as coin_ts,
+        gas_usd,
+        transfer_usd
+
+    from {{ ref('int_transfers_priced') }}
+
+    where {{ in_window('utc_hour') }}
+
+),
+
+money_transfers as (
+
+    select
+        asset as sell_quote_asset,
+        utc_hour,
+        priced_ts as money_ts,
+        gas_usd,
+        transfer_usd
+
+    from {{ ref('int_transfers_priced') }}
+
+    where {{ in_window('utc_hour') }}
+
+),
+
+swaps as (
+
+    select
+        venue as pool_venue,
+        utc_hour,
+        captured_ts as swap_ts,
+        swap_gas_usd,
+        swap_failure_usd
+
+    from {{ ref('fct_gas_costs') }}
+
+    where {{ in_window('utc_hour') }}
+
+),
+
+with_coin as (
+
+    select
+        converted.*,
+        case when {{ is_recent('converted.captured_ts', 'coin_transfers.coin_ts') }} then coin_transfers.gas_usd end
+            as coin_gas_usd,
+        case when {{ is_recent('converted.captured_ts', 'coin_transfers.coin_ts') }} then coin_transfers.transfer_usd end
+            as coin_transfer_usd
+
+    from converted
+
+    {{ last_known_join('converted', 'coin_transfers', ['underlying', 'utc_hour'], 'captured_ts', 'coin_ts') }}
+
+    where converted.quote_rate is not null
+
+),
+
+with_money as (
+
+    select
+        with_coin.*,
+        case when {{ is_recent('with_coin.captured_ts', 'money_transfers.money_ts') }} then money_transfers.gas_usd end
+            as money_gas_usd,
+        case when {{ is_recent('with_coin.captured_ts', 'money_transfers.money_ts') }} then money_transfers.transfer_usd end
+            as money_transfer_usd
+
+    from with_coin
+
+    {{ last_known_join('with_coin', 'money_transfers', ['sell_quote_asset', 'utc_hour'], 'captured_ts', 'money_ts') }}
+
+),
+
+with_swap as (
+
+    select
+        with_money.*,
+        case when {{ is_recent('with_money.captured_ts', 'swaps.swap_ts') }} then swaps.swap_gas_usd end as swap_gas_usd,
+        case when {{ is_recent('with_money.captured_ts', 'swaps.swap_ts') }} then swaps.swap_failure_usd end as swap_failure_usd
+
+    from with_money
+
+    {{ last_known_join('with_money', 'swaps', ['pool_venue', 'utc_hour'], 'captured_ts', 'swap_ts') }}
+
+),
+
+-- A crossed, locked or one-sided book cannot be traded on: its row stays, and measures nothing.
+priced as (
+
+    select
+        with_swap.*,
+        pools.base_reserve_base as coins,
+        pools.quote_reserve_quote as money,
+        pools.quote_reserve_quote / pools.base_reserve_base as pool_px,
+        case when with_swap.is_pool_bought then books.best_bid_px else books.best_ask_px end as book_px,
+        case when with_swap.is_pool_bought then books.bid_px else books.ask_px end as level_px,
+        case when with_swap.is_pool_bought then books.bid_base_sums else books.ask_base_sums end as base_sums,
+        case when with_swap.is_pool_bought then books.bid_quote_sums else books.ask_quote_sums end as quote_sums,
+        pool_terms.taker_fee_frac as pool_fee_frac,
+        book_fees.taker_fee_frac as book_fee_frac,
+        case when with_swap.is_pool_bought then pool_terms.definition_version else book_fees.definition_version end
+            as definition_version,
+        books.is_two_sided as is_measurable,
+        -- A pool is what the newest block left of it, and stays so until the next.
+        {{ is_fresh('books') }}
+        and coalesce(
+            abs({{ epoch_s('pools.captured_ts') }} - {{ epoch_s('pools.event_ts') }}) <= {{ var("max_executable_block_age_s") }},
+            true
+        ) as is_fresh
+
+    from with_swap
+
+    inner join pools
+        on with_swap.pool_venue = pools.venue
+        and with_swap.pool_symbol = pools.symbol
+        and with_swap.pool_ts = pools.captured_ts
+
+    inner join books
+        on with_swap.book_venue = books.venue
+        and with_swap.book_symbol = books.symbol
+        and with_swap.book_ts = books.captured_ts
+
+    left join {{ ref('pools') }} as pool_terms
+        on {{ matches('pools', 'pool_terms', ['venue', 'symbol']) }}
+        and {{ in_force('pool_terms', 'with_swap.captured_ts') }}
+
+    left join {{ ref('fees') }} as book_fees
+        on {{ matches('books', 'book_fees', ['venue', 'kind']) }}
+        and {{ in_force('book_fees', 'with_swap.captured_ts') }}
+
+),
+
+-- Buying from the pool, a coin costs money · coins / (coins − size)² / (1 − fee) at a size; selling to it brings the like.
+sized as (
+
+    select
+        *,
+        {% for name, usd in sizes.items() -%}
+        case
+            when is_measurable and is_pool_bought
+                then {{ pool_pays(usd, 'pool_fee_frac', 'money', 'coins') }}
+            when is_measurable
+                then {{ walked(usd, 'quote_sums', 'base_sums') }}
+        end as bought_{{ name }}_base,
+        {% endfor -%}
+        case
+            when is_measurable and is_pool_bought
+                then {{ bounded_size(
+                    'level_px', 'base_sums',
+                    'coins - sqrt(coins * money / ((1 - pool_fee_frac) * px * quote_rate * (1 - book_fee_frac)))'
+                ) }}
+            when is_measurable
+                then {{ bounded_size(
+                    'level_px', 'base_sums',
+                    '(sqrt(quote_rate * (1 - pool_fee_frac) * coins * money / (px * (1 + book_fee_frac))) - coins)'
+                    ~ ' / (1 - pool_fee_frac)'
+                ) }}
+        end as crossing_base
+
+    from priced
+
+),
+
+sold as (
+
+    select
+        *,
+        {% for name in sizes -%}
+        quote_rate * case
+            when is_pool_bought then {{ walked('bought_' ~ name ~ '_base', 'base_sums', 'quote_sums') }}
+            else {{ pool_pays('bought_' ~ name ~ '_base', 'pool_fee_frac', 'coins', 'money') }}
+        end as sold_{{ name }}_usd,
+        {% endfor -%}
+        case
+            when is_pool_bought then {{ pool_takes('crossing_base', 'pool_fee_frac', 'money', 'coins') }}
+            else {{ walked('crossing_base', 'base_sums', 'quote_sums') }}
+        end as crossing_usd,
+        quote_rate * case
+            when is_pool_bought then {{ walked('crossing_base', 'base_sums', 'quote_sums') }}
+            else {{ pool_pays('crossing_base', 'pool_fee_frac', 'coins', 'money') }}
+        end as crossing_sold_usd
+
+    from sized
+
+),
+
+charged as (
+
+    select
+        *,
+        {% for name, usd in sizes.items() -%}
+        sold_{{ name }}_usd - {{ usd }} * (1 - pool_fee_frac) as gross_{{ name }}_usd,
+        {{ usd }} * pool_fee_frac
+        + book_fee_frac * case when is_pool_bought then sold_{{ name }}_usd else {{ usd }} end as fees_{{ name }}_usd,
+        {% endfor -%}
+        crossing_sold_usd - crossing_usd * (1 - pool_fee_frac) as crossing_gross_usd,
+        crossing_usd * pool_fee_frac
+        + book_fee_frac * case when is_pool_bought then crossing_sold_usd else crossing_usd end as crossing_fees_usd
+
+    from sold
+
+),
+
+-- A swap costs the same whatever its size, so what would not pay for it is not done at all.
+judged as (
+
+    select
+        *,
+        crossing_gross_usd - crossing_fees_usd > swap_gas_usd + swap_failure_usd as is_worth_a_swap
+
+    from charged
+
+),
+
+final as (
+
+    select
+        underlying,
+        utc_hour,
+        case when is_pool_bought then pool_venue else book_venue end as buy_venue,
+        case when is_pool_bought then pool_symbol else book_symbol end as buy_symbol,
+        case when is_pool_bought then book_venue else pool_venue end as sell_venue,
+        case when is_pool_bought then book_symbol else pool_symbol end as sell_symbol,
+        case when is_measurable and is_pool_bought then pool_px when is_measurable then book_px end as buy_px,
+        case
+            when is_measurable and is_pool_bought then quote_rate * book_px when is_measurable then quote_rate * pool_px
+        end as sell_px,
+        quote_rate,
+        case
+            when is_measurable and is_pool_bought then {{ bps('quote_rate * book_px - pool_px', 'pool_px') }}
+            when is_measurable then {{ bps('quote_rate * pool_px - book_px', 'book_px') }}
+        end as gross_top_bps,
+        case
+            when is_measurable and is_pool_bought
+                then {{ bps('quote_rate * book_px * (1 - book_fee_frac) - pool_px / (1 - pool_fee_frac)', 'pool_px') }}
+            when is_measurable
+                then {{ bps(
+                    'quote_rate * pool_px * (1 - pool_fee_frac) - book_px * (1 + book_fee_frac)', 'book_px'
+                ) }}
+        end as net_top_bps,
+        {% for name in sizes -%}
+        gross_{{ name }}_usd,
+        fees_{{ name }}_usd,
+        {% endfor -%}
+        case when is_worth_a_swap then crossing_base when not is_worth_a_swap then 0.0 end as best_size_base,
+        case when is_worth_a_swap then crossing_usd when not is_worth_a_swap then 0.0 end as best_size_usd,
+        case when is_worth_a_swap then crossing_gross_usd when not is_worth_a_swap then 0.0 end as best_gross_usd,
+        case when is_worth_a_swap then crossing_fees_usd when not is_worth_a_swap then 0.0 end as best_fees_usd,
+        swap_gas_usd,
+        swap_failure_usd,
+        coin_gas_usd + money_gas_usd as gas_usd,
+        coin_transfer_usd + money_transfer_usd as transfer_usd,
+        1000.0 * skew_s as skew_ms,
+        is_measurable and is_fresh and skew_s <= {{ var("max_executable_skew_s") }} as is_executable,
+        is_worth_a_swap and crossing_base >= {{ last_of('base_sums') }} as is_depth_exhausted,
+        definition_version,
+        captured_ts
+
+    from judged
+
+)
+
+select * from final
