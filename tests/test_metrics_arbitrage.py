@@ -95,7 +95,28 @@ def generated(dice: Random) -> list[Book]:
     return books
 
 
-GENERATED = generated(Random(20260304))
+AS_IT_WAS, DOUBLED, BETTER_BID, DEARER_ASK = 1_500.0, 1_560.0, 1_620.0, 1_680.0  # seconds after the hour
+
+
+def varied(dice: Random) -> list[Book]:
+    """Two books that overlap, as they were and with one thing changed each time; nothing else is seen near them."""
+    asks, bids = ladder(dice, 60_000, 0.5, 1.0)[1], ladder(dice, 60_240, 0.5, 1.0)[0]
+    looks = {
+        AS_IT_WAS: (asks, bids),
+        DOUBLED: ([(px, 2 * size) for px, size in asks], [(px, 2 * size) for px, size in bids]),
+        BETTER_BID: (asks, [(bids[0][0] * 1.0005, bids[0][1]), *bids[1:]]),
+        DEARER_ASK: ([(px * 1.0002, size) for px, size in asks], bids),
+    }
+    books = []
+    for late, (offered, wanted) in looks.items():
+        for venue, symbol, mid in (("binance_spot", "BTCUSDT", 60_000), ("okx", "BTC-USDT", 60_240)):
+            own_bids, own_asks = ladder(Random(1), mid, 20.0, 1.0)
+            sides = (own_bids, offered) if venue == "binance_spot" else (wanted, own_asks)
+            books.append(Book(venue, "spot", symbol, "BTC", "USDT", late, *sides))
+    return books
+
+
+GENERATED = [*generated(Random(20260304)), *varied(Random(4))]
 RATE_EVERY_S = 30
 
 
@@ -123,7 +144,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
                 ],
             )
         for base, px in (("USDT", USDT_USD), ("ETH", ETH_USD)):
-            for second in range(0, 1_500, RATE_EVERY_S):
+            for second in range(0, 1_800, RATE_EVERY_S):
                 connection.execute(
                     "insert into lake.index_prices by name select ? as utc_hour, 'deribit' as venue, ? as symbol, "
                     "'spot' as kind, ? as captured_ts, ? as base_asset, 'USD' as quote_asset, ? as index_px",
@@ -252,6 +273,40 @@ class TestCrossVenue:
 
             assert (1 + row["gross_top_bps"] / 1e4) * (1 + back["gross_top_bps"] / 1e4) < 1
             assert min(row["best_size_usd"], back["best_size_usd"]) == 0
+
+
+class TestProperties:
+    """Of one pair of books, at a look where one thing was changed."""
+
+    NETS = ("net_10k_usd", "net_100k_usd", "net_1m_usd", "best_net_usd")
+
+    @pytest.fixture
+    def looks(self, rows: list[Row]) -> dict[float, Row]:
+        legs = "binance_spot spot BTCUSDT > okx spot BTC-USDT"
+        told = {(row["captured_ts"] - HOUR).total_seconds(): row for row in rows if row["legs_id"] == legs}
+        return {late: told[late] for late in (AS_IT_WAS, DOUBLED, BETTER_BID, DEARER_ASK)}
+
+    def test_twice_the_sizes_bring_twice_as_much_at_twice_the_size(self, looks: dict[float, Row]) -> None:
+        one, two = looks[AS_IT_WAS], looks[DOUBLED]
+
+        assert one["best_net_usd"] > 0
+        for name in ("best_size_base", "best_size_usd", "best_gross_usd", "best_fees_usd", "best_net_usd"):
+            assert two[name] == pytest.approx(2 * one[name], rel=1e-12)
+        assert (two["gross_top_bps"], two["net_top_bps"]) == (one["gross_top_bps"], one["net_top_bps"])
+
+    def test_a_better_bid_brings_more_and_a_dearer_ask_less_at_every_size(self, looks: dict[float, Row]) -> None:
+        better, one, dearer = looks[BETTER_BID], looks[AS_IT_WAS], looks[DEARER_ASK]
+
+        compared = [name for name in self.NETS if one[name] is not None]
+        assert len(compared) >= 3
+        for name in compared:
+            assert better[name] > one[name] > dearer[name]
+
+    def test_a_larger_order_never_nets_more_a_dollar(self, looks: dict[float, Row]) -> None:
+        for row in looks.values():
+            shares = [row[f"net_{name}_usd"] / usd for name, usd in SIZES.items() if row[f"net_{name}_usd"] is not None]
+            assert shares == sorted(shares, reverse=True)
+            assert max(row[f"net_{name}_usd"] or 0 for name in SIZES) <= row["best_net_usd"] * (1 + 1e-12)
 
 
 def around(first: Levels, via: Levels, last: Levels, money: float, kept: float, *, is_via_bought: bool) -> float | None:
