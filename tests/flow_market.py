@@ -70,6 +70,15 @@ def _at_quotes(mid_px: list[float], at_us: list[int], is_buy: list[bool], half: 
     return [mid_px[us // 1_000_000] * (1 + (half if buy else -half)) for us, buy in zip(at_us, is_buy, strict=True)]
 
 
+def _prompt_and_patient(rng: np.random.Generator) -> tuple[list[float], list[float]]:
+    """A random walk, and what closes a third of its distance to it each second, with surprises half as large."""
+    prompt = np.cumsum(rng.normal(0.0, 4e-5, SECONDS))
+    patient, own = np.zeros(SECONDS), rng.normal(0.0, 2e-5, SECONDS)
+    for second in range(1, SECONDS):
+        patient[second] = patient[second - 1] + (prompt[second - 1] - patient[second - 1]) / 3 + own[second]
+    return (2.5 * np.exp(prompt)).tolist(), (2.5 * np.exp(patient)).tolist()
+
+
 def market(seed: int = 5) -> dict[str, Series]:
     """Every series by a name of its own."""
     rng = np.random.default_rng(seed)
@@ -95,6 +104,8 @@ def market(seed: int = 5) -> dict[str, Series]:
     dear = [px * 1.003 for px in mid]
     still = (2_000 * np.exp(np.cumsum(rng.normal(0.0, 3e-5, SECONDS)))).tolist()
     thick_us, thick_buy, thick_qty = _trades(rng, 1500)
+    prompt, patient = _prompt_and_patient(rng)
+    prompt_us, prompt_buy, prompt_qty = _trades(rng, 400)
     return {
         "leader": series("alpha", "BTC"),
         "follower": series(
@@ -112,6 +123,15 @@ def market(seed: int = 5) -> dict[str, Series]:
         "bouncing": series(
             "gamma", "ETH", kind="spot", symbol="E", quote="USD", mid_px=still, at_us=thick_us, is_buy=thick_buy,
             qty=thick_qty, px=_at_quotes(still, thick_us, thick_buy, BOUNCE), earlier_usd={},
+        ),
+        "prompt": series(
+            "alpha", "XRP", symbol="X", mid_px=prompt, at_us=prompt_us, is_buy=prompt_buy, qty=prompt_qty,
+            px=_at_quotes(prompt, prompt_us, prompt_buy, HALF_SPREAD), earlier_usd={},
+        ),
+        "patient": series(
+            "beta", "XRP", symbol="X", mid_px=patient, at_us=prompt_us, is_buy=prompt_buy,
+            qty=[size / 2 for size in prompt_qty], px=_at_quotes(patient, prompt_us, prompt_buy, HALF_SPREAD),
+            earlier_usd={},
         ),
         "swapped": series("alpha", "SWP", symbol="Q", is_buy=[not buy for buy in is_buy]),
         "larger": series(

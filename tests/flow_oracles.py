@@ -112,6 +112,23 @@ def thinned(series: Series) -> tuple[Any, Any]:
     return np.array([us for us, _ in told]), np.log([px for _, px in told])
 
 
+def information_shares(one: Series, other: Series, lags: int = 5) -> tuple[float, float]:
+    """Lower and upper share of `one`, by least squares and two Cholesky factors of the residuals' covariance."""
+    levels = np.log(np.column_stack([one.mid_px, other.mid_px]))
+    moves, errors = np.diff(levels, axis=0), (levels[:, 0] - levels[:, 1])[:-1]
+    told = np.arange(lags, len(moves))
+    regressors = [np.ones(len(told)), errors[told], *(moves[told - lag].T for lag in range(1, lags + 1))]
+    design = np.vstack(regressors).T
+    fitted = np.linalg.lstsq(design, moves[told], rcond=None)[0]
+    surprises = moves[told] - design @ fitted
+    covariance = surprises.T @ surprises / len(told)
+    weights = np.array([fitted[1, 1], -fitted[1, 0]])
+    total = weights @ covariance @ weights
+    first = (weights @ np.linalg.cholesky(covariance))[0] ** 2 / total
+    last = (weights[::-1] @ np.linalg.cholesky(covariance[::-1, ::-1]))[1] ** 2 / total
+    return min(first, last), max(first, last)
+
+
 def hayashi_yoshida(one: Series, other: Series, lag_ms: int) -> tuple[float, float]:
     """Covariance and correlation by the definition: every product of moves whose stretches overlap."""
     (at, x), (other_at, y) = thinned(one), thinned(other)

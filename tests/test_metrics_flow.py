@@ -33,6 +33,7 @@ from tests.flow_oracles import (
     costs,
     edge_bps,
     hayashi_yoshida,
+    information_shares,
     kyle,
     minute_bars,
     vpins,
@@ -315,7 +316,7 @@ class TestLeadLag:
             }
             pairs.append((row, expected))
 
-        assert len(pairs) == 6
+        assert len(pairs) == 7
         assert_agreement("lead and lag", worst_errors(pairs))
 
     def test_what_trails_by_two_seconds_is_found_to(self, facts: Published, series: dict[str, Series]) -> None:
@@ -328,6 +329,24 @@ class TestLeadLag:
         assert row["reference_venue"] == "alpha"
         assert row["lead_s"] == -FOLLOWS_S
         assert row["lead_lag_ratio_frac"] < 1
+
+    def test_information_shares_are_those_of_a_regression_and_find_who_makes_the_price(
+        self, facts: Published, series: dict[str, Series]
+    ) -> None:
+        """The walk that nothing corrects makes nearly all of it. Levels are whole billionths: four digits agree."""
+        [row] = [row for row in facts["fct_lead_lag"] if row["underlying"] == "XRP"]
+        lower, upper = information_shares(series["patient"], series["prompt"])
+        expected = {"information_share_lower_frac": lower, "information_share_upper_frac": upper}
+
+        assert (row["venue"], row["reference_venue"], row["mids_count"]) == ("beta", "alpha", 3600 - 6)
+        assert_agreement("information shares", worst_errors([(row, expected)]), 1e-4)
+        assert row["information_share_upper_frac"] < 0.02
+
+    def test_a_price_that_is_another_some_seconds_late_has_no_information_share(self, facts: Published) -> None:
+        """Nothing is left unexplained, and nothing that could be shared out."""
+        rows = [row for row in facts["fct_lead_lag"] if row["underlying"] == "BTC"]
+
+        assert {row["information_share_lower_frac"] for row in rows} == {None}
 
 
 def test_recorded_trades_cost_what_the_recorded_books_say(replayed_books: Replay) -> None:

@@ -1,5 +1,6 @@
 {#-
-    Which of two series of one coin moves first: Hayashi-Yoshida correlation of trade prices over a grid of lags.
+    Which of two series of one coin moves first: Hayashi-Yoshida correlation of trade prices over a grid of
+    lags, and Hasbrouck's bounds of how much of the price that they share each of them makes.
     Formulas, signs and caveats: docs/metrics/flow.md#lead-and-lag
 -#}
 
@@ -80,7 +81,7 @@ ranked as (
 
 ),
 
-final as (
+measured as (
 
     select
         {{ pair | join(', ') }},
@@ -98,6 +99,26 @@ final as (
     from ranked
 
     group by {{ pair | join(', ') }}, underlying, moves_count, reference_moves_count
+
+),
+
+information as (
+
+    select * from {{ ref('int_information_shares_bounded') }} where {{ in_window('utc_hour') }}
+
+),
+
+final as (
+
+    select
+        measured.*,
+        information.mids_count,
+        information.information_share_lower_frac,
+        information.information_share_upper_frac
+
+    from measured
+
+    left join information on {{ matches('measured', 'information', pair) }}
 
 )
 
