@@ -35,11 +35,11 @@
 {%- endmacro %}
 
 {#- Start of the UTC hour, end of one that starts at `hour`, start of the minute and the second, the nearest minute, and the UTC date. -#}
-{% macro hour_start(ts) -%}date_trunc('hour', {{ ts }}){%- endmacro %}
+{% macro hour_start(ts) -%}{{ bar_start(ts, 3600) }}{%- endmacro %}
 {% macro hour_end(hour) -%}{{ hour }} + interval '1 hour'{%- endmacro %}
-{% macro minute_start(ts) -%}date_trunc('minute', {{ ts }}){%- endmacro %}
-{% macro second_start(ts) -%}date_trunc('second', {{ ts }}){%- endmacro %}
-{% macro nearest_minute(ts) -%}date_trunc('minute', {{ ts }} + interval '30 seconds'){%- endmacro %}
+{% macro minute_start(ts) -%}{{ bar_start(ts, 60) }}{%- endmacro %}
+{% macro second_start(ts) -%}{{ bar_start(ts, 1) }}{%- endmacro %}
+{% macro nearest_minute(ts) -%}{{ bar_start(ts ~ " + interval '30 seconds'", 60) }}{%- endmacro %}
 {% macro date_of(ts) -%}cast({{ ts }} as date){%- endmacro %}
 
 {#- An instant `days` later (or earlier, if negative); `days` is an integer expression. -#}

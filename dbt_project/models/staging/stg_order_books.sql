@@ -5,14 +5,37 @@
 
 with
 
-stored as (
+-- Dollars of what prices are in: where nobody says, sizes still compare side with side. What is at par is not looked up:
+-- that sorts all rows that it is given, levels and all.
+valued as (
 
+    {% for is_par in [true, false] -%}
+    {%- set value_px = '1.0' if is_par else value_usd_px('books', 'captured_ts') -%}
     select
-        *,
-        {{ ten_to('px_scale') }} as px_unit,
-        {{ ten_to('qty_scale') }} as qty_unit
+        books.*,
+        {{ ten_to('books.px_scale') }} as px_unit,
+        {{ ten_to('books.qty_scale') }} as qty_unit,
+        terms.underlying,
+        terms.quote_asset,
+        terms.amount_unit,
+        terms.contract_size,
+        terms.is_quanto,
+        terms.is_inverse and terms.kind <> 'option' as is_inverse,
+        -- The premium of an option quoted in coin is not in dollars.
+        {{ value_px }} is not null and not (terms.kind = 'option' and terms.is_inverse) as is_in_dollars,
+        coalesce({{ value_px }}, 1.0) as usd_value
 
-    from {{ source('lake', 'order_books') }}
+    from {{ source('lake', 'order_books') }} as books
+
+    {{ terms_join('books', 'captured_ts') }}
+
+    {{ coin_price_join('books', 'captured_ts') if not is_par }}
+
+    where {{ is_at_par(value_asset('terms')) }} is {{ "not " if not is_par }}true
+
+    {{ "union all" if not loop.last }}
+
+    {% endfor %}
 
 ),
 
@@ -23,6 +46,14 @@ books as (
         kind,
         symbol,
         utc_hour,
+        underlying,
+        quote_asset,
+        amount_unit,
+        contract_size,
+        is_quanto,
+        is_inverse,
+        is_in_dollars,
+        usd_value,
         {{ decoded_levels('bid', 'px') }} as bid_px,
         {{ decoded_levels('bid', 'qty') }} as bid_qty,
         {{ decoded_levels('ask', 'px') }} as ask_px,
@@ -30,31 +61,7 @@ books as (
         event_ts,
         captured_ts
 
-    from stored
-
-),
-
--- Dollars of what prices are in: where nobody says, sizes still compare side with side.
-valued as (
-
-    select
-        books.*,
-        terms.underlying,
-        terms.quote_asset,
-        terms.amount_unit,
-        terms.contract_size,
-        terms.is_quanto,
-        terms.is_inverse and terms.kind <> 'option' as is_inverse,
-        -- The premium of an option quoted in coin is not in dollars.
-        {{ value_usd_px('books', 'captured_ts') }} is not null and not (terms.kind = 'option' and terms.is_inverse)
-            as is_in_dollars,
-        coalesce({{ value_usd_px('books', 'captured_ts') }}, 1.0) as usd_value
-
-    from books
-
-    {{ terms_join('books', 'captured_ts') }}
-
-    {{ coin_price_join('books', 'captured_ts') }}
+    from valued
 
 ),
 
@@ -94,7 +101,7 @@ final as (
         event_ts,
         captured_ts
 
-    from valued
+    from books
 
 )
 
