@@ -19,11 +19,23 @@ from ingestion.hours import HOUR, hour_of, hours_between, parse_instant
 from ingestion.storage import StorageError, Store
 from orchestration.answers import FORMS, as_table, err, out, print_answer, print_coverage, write_answer
 from orchestration.candidates import Unpublishable
-from orchestration.options import From, IsBuilt, LakeUri, TableOrJson, To, Venues, WarehousePath
+from orchestration.options import (
+    From,
+    IsBuilt,
+    LakeUri,
+    TableOrJson,
+    To,
+    Venues,
+    WarehousePath,
+    known_form,
+    settings_of,
+    span,
+    whole_hours,
+)
 from orchestration.outcomes import RunFailed
 from orchestration.publish import PublishError
 from orchestration.published import NothingPublished, QueryRefused
-from orchestration.settings import SIMULATED, BadSetting, Settings, known_venues
+from orchestration.settings import SIMULATED, BadSetting, Settings
 from orchestration.warehouse import WarehouseBusy
 
 if TYPE_CHECKING:
@@ -58,30 +70,6 @@ imports = typer.Typer(no_args_is_help=True, help="Bring files of data vendors in
 app.add_typer(imports, name="import")
 
 
-def _settings(lake_uri: str | None, warehouse_path: Path | None = None, venues: list[str] | None = None) -> Settings:
-    settings = Settings.read()
-    return replace(
-        settings,
-        lake_uri=lake_uri or settings.lake_uri,
-        warehouse_path=(warehouse_path or settings.warehouse_path).absolute(),
-        venues=known_venues(tuple(venues)) if venues else settings.venues,
-    )
-
-
-def _span(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
-    first, last = (parse_instant(text) if text else None for text in (start, end))
-    if first and last and first >= last:
-        raise BadSetting(f"--from {start} --to {end}: empty span (expected --from before --to)")
-    return first, last
-
-
-def _whole_hours(start: str, end: str) -> tuple[datetime, datetime]:
-    first, last = _span(start, end)
-    if first is None or last is None:
-        raise BadSetting("expected both --from and --to")
-    return hour_of(first), hours_between(first, last)[-1] + HOUR
-
-
 @contextmanager
 def _working(what: str) -> Iterator[Callable[[str], None]]:
     """A spinner with elapsed time; the callback says what goes on now."""
@@ -102,7 +90,7 @@ def demo(
     """Simulate two days on the built-in exchange, through every gate, to tables and pictures. No network."""
     from orchestration.demo import simulate
 
-    settings = replace(_settings(lake_uri, warehouse_path), source="sandbox", base_url=None, venues=SIMULATED)
+    settings = replace(settings_of(lake_uri, warehouse_path), source="sandbox", base_url=None, venues=SIMULATED)
     end = hour_of(parse_instant(day)).replace(hour=0) + timedelta(days=1)
     with _working("starting") as say:
         summary = simulate(settings, end - timedelta(days=2), end, say)
@@ -121,13 +109,13 @@ def replay(
     venue: Venues = None,
 ) -> None:
     """Take recorded replies through the whole pipeline, hour by hour as they were captured, and publish."""
-    settings = _settings(lake_uri, warehouse_path, venue)
+    settings = settings_of(lake_uri, warehouse_path, venue)
 
     from orchestration.history import publish_span
     from orchestration.pipeline import Pipeline
     from orchestration.recordings import read_envelopes
 
-    first, last = _span(start, end)
+    first, last = span(start, end)
     pipeline = Pipeline(settings)
     with _working("reading") as say:
         # All is read before anything is written.
@@ -149,7 +137,7 @@ def replay(
 @app.command(epilog="Example: `barograph capture --venue deribit`")
 def capture(lake_uri: LakeUri = None, venue: Venues = None) -> None:
     """Look at every venue once, now, and keep the replies in the raw zone of this hour."""
-    settings = _settings(lake_uri, None, venue)
+    settings = settings_of(lake_uri, None, venue)
 
     from orchestration.running import run  # loads the assets of every venue that is known by now
 
@@ -172,7 +160,7 @@ def record(
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would print the address of one's own node
-    recorded = recording(_settings(lake_uri, None, venue), flush_s=flush_s)
+    recorded = recording(settings_of(lake_uri, None, venue), flush_s=flush_s)
     columns = ("venue", "written", "lost")
     out.print(as_table(columns, [(each.venue, each.written_count, each.lost_count) for each in recorded]))
     if any(each.lost_count for each in recorded):
@@ -189,11 +177,11 @@ def run_span(
     is_rebuild: Annotated[bool, typer.Option("--rebuild", help="From the raw zone; ask no venue")] = False,
 ) -> None:
     """Take a span of hours from the venues to readers in one run; then the days that closed with it."""
-    settings = _settings(lake_uri, warehouse_path, venue)
+    settings = settings_of(lake_uri, warehouse_path, venue)
 
     from orchestration.history import publish_span
 
-    first, last = _whole_hours(start, end)
+    first, last = whole_hours(start, end)
     with _working(f"{first:%Y-%m-%d %H:00} to {last:%Y-%m-%d %H:00}"):
         publish_span(settings, "rebuild" if is_rebuild else "hourly", first, last)
     print_coverage(Store.open(settings.lake_uri), hours_between(first, last))
@@ -214,9 +202,9 @@ def backfill(
     from orchestration.history import build
     from orchestration.pipeline import Pipeline
 
-    settings = _settings(lake_uri, warehouse_path, venue)
+    settings = settings_of(lake_uri, warehouse_path, venue)
     pipeline = Pipeline(settings)
-    hours = closed(hours_between(*_whole_hours(start, end)), pipeline.now())
+    hours = closed(hours_between(*whole_hours(start, end)), pipeline.now())
     fetched = fetch(pipeline, hours, err)
     fetched.show(out)
     if is_built:
@@ -235,7 +223,7 @@ def import_tardis(
     """Files of Tardis: trades, quotes, books, changes of books, tickers, option chains, liquidations."""
     from ingestion.imports.tardis_files import TardisFile
 
-    _bring([(file, TardisFile.named(file)) for file in files], _settings(lake_uri, warehouse_path), is_built)
+    _bring([(file, TardisFile.named(file)) for file in files], settings_of(lake_uri, warehouse_path), is_built)
 
 
 @imports.command(
@@ -258,7 +246,7 @@ def import_binance_vision(
     from ingestion.imports.vision_files import VisionFile
 
     named = [(file, VisionFile.named(file.absolute(), market, kind)) for file in files]
-    _bring(named, _settings(lake_uri, warehouse_path), is_built, needs_checksum=needs_checksum)
+    _bring(named, settings_of(lake_uri, warehouse_path), is_built, needs_checksum=needs_checksum)
 
 
 @app.command(epilog="Example: `barograph publish --from 2026-03-04T00:00Z --to 2026-03-05T00:00Z`")
@@ -273,8 +261,8 @@ def publish(
     from orchestration.pipeline import Pipeline
     from orchestration.tables import HOURLY_TABLES
 
-    first, last = _whole_hours(start, end)
-    published = show(Pipeline(_settings(lake_uri, warehouse_path)), HOURLY_TABLES, hours_between(first, last))
+    first, last = whole_hours(start, end)
+    published = show(Pipeline(settings_of(lake_uri, warehouse_path)), HOURLY_TABLES, hours_between(first, last))
     out.print(f"version {published.version}: {sum(published.rows.values())} rows in {len(published.rows)} tables")
 
 
@@ -288,10 +276,10 @@ def sql(
     lake_uri: LakeUri = None,
 ) -> None:
     """Query what is published, read-only."""
-    _known(form, FORMS)
+    known_form(form, FORMS)
     if (form == "parquet" and output is None) or (form == "table" and output is not None):
         raise BadSetting(f"--format {form} --output {output}: expected a file with parquet and none with table")
-    store = Store.open(_settings(lake_uri).lake_uri)
+    store = Store.open(settings_of(lake_uri).lake_uri)
     if output is None:
         print_answer(store, statement, form)
     else:
@@ -307,8 +295,8 @@ def status(
     """What readers get now, how old it is, what its last hour rests on, and what waits to be published."""
     from orchestration.status import read_status
 
-    _known(form, ("table", "json"))
-    settings = _settings(lake_uri, warehouse_path)
+    known_form(form, ("table", "json"))
+    settings = settings_of(lake_uri, warehouse_path)
     told = read_status(Store.open(settings.lake_uri), settings.warehouse_path, datetime.now(UTC))
     _tell(told, form)
 
@@ -326,17 +314,36 @@ def hedge(
     """What positions are worth at the last published hour, what moves them, and the cheapest hedge of their delta."""
     from orchestration.hedge import read_hedge
 
-    _known(form, ("table", "json"))
-    store = Store.open(_settings(lake_uri).lake_uri)
+    known_form(form, ("table", "json"))
+    store = Store.open(settings_of(lake_uri).lake_uri)
     told = read_hedge(store, positions, leverage=leverage, horizon_days=horizon_days, now=datetime.now(UTC))
     _tell(told, form)
+
+
+@app.command("draw", epilog="Example: `barograph draw vol --underlying BTC --out pictures`")
+def draw_family(
+    family: Annotated[str, typer.Argument(help="arbitrage, books, carry, flow, positioning, pressure, risk or vol")],
+    output: Annotated[Path, typer.Option("--out", help="A .png, or a folder for one by the family's name")],
+    underlying: Annotated[str, typer.Option(help="Of what")] = "BTC",
+    venue: Annotated[str | None, typer.Option(help="Of this venue alone, where tables have venues")] = None,
+    start: From = None,
+    end: To = None,
+    lake_uri: LakeUri = None,
+) -> None:
+    """Draw a family of published metrics; of the last published day, where no span is given."""
+    from orchestration.pictures import draw
+
+    first, last = span(start, end)
+    store = Store.open(settings_of(lake_uri).lake_uri)
+    drawn = draw(store, family, output, underlying=underlying, start=first, end=last, venue=venue)
+    out.print(f"{drawn.stat().st_size} bytes in {drawn}", soft_wrap=True)
 
 
 @app.command(epilog="Example: `barograph coverage --from 2026-03-04 --to 2026-03-05`")
 def coverage(start: From = None, end: To = None, lake_uri: LakeUri = None) -> None:
     """What each published hour rests on, venue by venue: data, gaps and held datasets."""
-    first, last = _span(start, end)
-    settings = _settings(lake_uri)
+    first, last = span(start, end)
+    settings = settings_of(lake_uri)
     print_coverage(Store.open(settings.lake_uri), hours_between(first, last) if first and last else None)
 
 
@@ -383,11 +390,6 @@ def _bring(
         with _working("building") as say:
             build(replace(settings, venues=brought.venues), brought.hours, say)
         print_coverage(Store.open(settings.lake_uri), sorted(brought.hours))
-
-
-def _known(form: str, forms: tuple[str, ...]) -> None:
-    if form not in forms:
-        raise BadSetting(f"--format {form!r}: unknown (expected {', '.join(forms)})")
 
 
 def _tell(told: "Status | HedgeReport", form: str) -> None:

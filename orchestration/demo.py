@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.pictures import draw_book, draw_pressure
+from orchestration.pictures import draw
 from orchestration.pipeline import Pipeline
 from orchestration.published import Answer, query
 from orchestration.running import run
@@ -43,6 +43,7 @@ class Summary:
             '  .venv/bin/barograph sql "select * from fct_basis order by captured_ts desc limit 5"',
             markup=False,
         )
+        console.print("  .venv/bin/barograph draw vol --out pictures")
         console.print("  .venv/bin/barograph coverage")
         console.print("  make dev    # the same definitions in the Dagster UI")
 
@@ -64,9 +65,12 @@ def simulate(settings: Settings, start: datetime, end: datetime, say: Callable[[
         f"select {SHOWN} from mart_pressure_differentials_hourly "  # noqa: S608 (a constant and an instant)
         f"where utc_hour >= '{day:%Y-%m-%d %H:00:00}+00' order by underlying, utc_hour",
     )
-    pictures = (
-        draw_pressure(hours, folder / "pressure_through_the_day.png"),
-        draw_book(pipeline.lake, "binance_usdm", "BTCUSDT", day, end, folder / "order_book_heat_map.png"),
+    pictures = tuple(
+        draw(pipeline.store, family, folder / name, underlying="BTC", start=day, end=end, venue=venue)
+        for family, name, venue in (
+            ("pressure", "pressure_through_the_day.png", None),
+            ("books", "order_book_heat_map.png", "binance_usdm"),
+        )
     )
     return Summary(
         seconds=time.monotonic() - started,

@@ -97,6 +97,12 @@ BAD_ARGUMENTS = [
     ),
     (("sql", "select 1"), ("nothing was published yet", "published/CURRENT")),
     (("coverage",), ("nothing was published yet",)),
+    (("draw", "vol", "--out", "pictures"), ("nothing was published yet",)),
+    (("draw", "greeks", "--out", "pictures"), ("draw 'greeks'", "expected one of arbitrage, books")),
+    (
+        ("draw", "vol", "--out", "a.png", "--from", "2026-03-05", "--to", "2026-03-04"),
+        ("empty span", "expected --from before --to"),
+    ),
     (("publish", *HOUR), ("warehouse.duckdb", "expected a DuckDB file")),
 ]
 
