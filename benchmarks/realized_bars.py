@@ -59,8 +59,11 @@ def main() -> None:
         }
         for n in (1, 2):
             [(wrong,)] = day.connection.execute(
-                f"select count(*) from (from made_0 union all from made_{n}) group by all having count(*) <> 2"
-            ).fetchall() or [(0,)]
+                f"""
+                select (select count(*) from (from made_0 except all from made_{n}))
+                    + (select count(*) from (from made_{n} except all from made_0))
+                """
+            ).fetchall()
             if wrong:
                 raise ValueError(f"{wrong} bars differ")
         [(bars,)] = day.connection.execute("select count(*) from made_0").fetchall()
