@@ -12,7 +12,7 @@ import pytest
 
 from ingestion.estimators import ESTIMATORS, Estimator
 from tests import book_oracles as by_hand
-from tests.book_market import HOUR, LISTED, NEXT, TICK, Listed, lake_of, shots, tables_of
+from tests.book_market import AROUND, HOUR, LISTED, NEXT, TICK, Listed, lake_of, shots, tables_of
 from tests.book_oracles import Seen
 from tests.built_models import build, stage_hours
 from tests.replayed import Row, assert_agreement, worst_errors
@@ -251,6 +251,46 @@ class TestImbalance:
 
         assert told
         assert all(row["adjustment_px"] * row["imbalance_bucket"] > 0 for row in told)
+
+    def test_a_mirrored_book_leans_the_other_way(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        """Exactly at the touch, which counts coins; a coin of 25 levels is worth up to 1.25 % more in a mirror."""
+        pairs = zip(*(of(warehouse, "fct_order_book_imbalance", name) for name in ("DEEP", "MIRROR")), strict=True)
+        for row, mirrored in pairs:
+            if row["queue_imbalance_frac"] is None:
+                continue
+            assert mirrored["queue_imbalance_frac"] == -row["queue_imbalance_frac"]
+            assert mirrored["weighted_mid_px"] - AROUND == pytest.approx(AROUND - row["weighted_mid_px"], abs=1e-9)
+            for column in ("depth_imbalance_10_frac", "depth_imbalance_20_frac", "decayed_imbalance_frac"):
+                if row[column] is not None:
+                    assert mirrored[column] == pytest.approx(-row[column], abs=1.25e-2)
+
+    def test_twice_the_size_leans_alike_and_rests_twice(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        pairs = zip(*(of(warehouse, "fct_order_book_imbalance", name) for name in ("DEEP", "TWICE")), strict=True)
+        for row, doubled in pairs:
+            for column in (
+                name for name in row if "imbalance" in name or name.endswith(("mid_px", "spread_bps", "usd"))
+            ):
+                if row[column] is None:
+                    assert doubled[column] is None
+                else:
+                    times = 2 if column.endswith("usd") else 1
+                    assert doubled[column] == pytest.approx(times * row[column], rel=1e-12, abs=1e-12), column
+
+    def test_the_more_rests_on_the_bid_the_higher_is_every_imbalance(
+        self, warehouse: duckdb.DuckDBPyConnection
+    ) -> None:
+        told = {row["captured_ts"]: row for row in of(warehouse, "fct_order_book_imbalance", "DEEP")}
+        for levels in (1, 5, 20):
+            column = f"depth_imbalance_{levels}_frac"
+            by_ratio = sorted(
+                (sum(usd for *_, usd in seen.bids[:levels]) / sum(usd for *_, usd in seen.asks[:levels]), seen.at)
+                for seen in every(BY_SYMBOL["DEEP"])
+                if told[seen.at][column] is not None
+            )
+            found = [told[at][column] for _, at in by_ratio]
+
+            assert len(found) > 1_000
+            assert found == sorted(found)
 
     def test_too_few_steps_give_no_micro_price(self, warehouse: duckdb.DuckDBPyConnection) -> None:
         assert {row["micro_price_px"] for row in of(warehouse, "fct_order_book_imbalance", "SHALLOW")} == {None}

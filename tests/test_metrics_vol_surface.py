@@ -31,6 +31,7 @@ IN_2009 = datetime(2009, 1, 1, tzinfo=UTC)
 FACTS = ("fct_implied_vol", "fct_vol_surface", "fct_vol_surface_grid", "fct_model_free_variance")
 TICK = {"deribit": 5e-4, "bybit": 5 / 95_000}  # of the forward, at the money
 SMILE = MarketSlice(a=0.02, b=0.1, rho=-0.3, m=0.02, sigma=0.3)  # of 180 days
+MIRRORED = MarketSlice(a=SMILE.a, b=SMILE.b, rho=-SMILE.rho, m=-SMILE.m, sigma=SMILE.sigma)
 VOGT = MarketSlice(a=-0.0410, b=0.1331, rho=0.3060, m=0.3586, sigma=0.4153)
 STRIKES = [100 * math.exp(k) for k in np.linspace(-0.6, 1.0, 41)]
 
@@ -45,6 +46,7 @@ def planted(at: datetime) -> Chain:
         *priced("VOGT", at, 365, STRIKES, smile(VOGT, 365)),
         *priced("SOUND", at, 180, STRIKES, smile(SMILE, 180)),
         *priced("SOUND", at, 365, STRIKES, smile(SMILE, 365, -0.01)),
+        *priced("MIRRORED", at, 180, STRIKES, smile(MIRRORED, 180)),
         *priced("CROSSED", at, 180, STRIKES, smile(SMILE, 180)),
         *priced("CROSSED", at, 365, STRIKES, smile(SMILE, 365, 0.01)),
         *priced("FEW", at, 30, [90, 95, 100, 105], lambda k: 0.5),
@@ -198,6 +200,14 @@ class TestSlices:
         assert far["forward_vol_ann"] == pytest.approx(math.sqrt(0.01 / (185 / 365)), abs=1e-9)
         assert near["is_accepted"]
         assert far["is_accepted"]
+
+    def test_that_are_mirrored_tilt_the_other_way_and_stand_as_high(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        """Puts of one are dear, calls of the other, though not by as much: deltas are no mirror of each other."""
+        [one, _], [other] = (slices(warehouse, f"underlying = '{name}'") for name in ("SOUND", "MIRRORED"))
+
+        assert (other["svi_rho"], other["svi_m"]) == pytest.approx((-one["svi_rho"], -one["svi_m"]), abs=1e-6)
+        assert other["atm_vol_ann"] == pytest.approx(one["atm_vol_ann"], abs=1e-9)
+        assert other["rr_25d_ann"] > 0 > one["rr_25d_ann"]
 
     def test_of_vogt_price_a_butterfly_below_nothing(self, warehouse: duckdb.DuckDBPyConnection) -> None:
         [row] = slices(warehouse, "underlying = 'VOGT'")

@@ -38,7 +38,7 @@ def draw_books(selection: Selection) -> Figure:
     venue, kind, symbol = rows.iloc[0][["venue", "kind", "symbol"]]
     own = {"venue": venue, "kind": kind, "symbol": symbol}
 
-    figure = sheet(f"{venue} {symbol} ({kind}): book, {selection.told}", 13, 9.5)
+    figure = sheet(f"{venue} {symbol} ({kind}): book, {selection.when}", 13, 9.5)
     left, right = side_by_side(figure, 1, 2, width_ratios=(2.1, 1))
     price, lean, touch, heat = left.subplots(4, 1, sharex=True, height_ratios=(1, 1, 0.8, 2.2))
     _price(price, rows)

@@ -28,11 +28,15 @@ class Selection:
     venue: str | None = None
 
     @property
+    def when(self) -> str:
+        is_of_a_day = self.start.date() == self.end.date()
+        end = f"{self.end:%H:%M}" if is_of_a_day else f"{self.end:%Y-%m-%d %H:%M}"
+        return f"{self.start:%Y-%m-%d %H:%M} to {end} UTC"
+
+    @property
     def told(self) -> str:
         """What was selected, for titles and errors."""
-        who = f"{self.venue} {self.underlying}" if self.venue else self.underlying
-        day = self.start.date() == self.end.date()
-        return f"{who}, {self.start:%Y-%m-%d %H:%M} to {self.end:{'%H:%M' if day else '%Y-%m-%d %H:%M'}} UTC"
+        return f"{self.venue or ''} {self.underlying}, {self.when}".lstrip()
 
     @property
     def span(self) -> tuple[datetime, datetime]:
@@ -60,7 +64,7 @@ class Selection:
         values |= equal
         conditions += [f"{column} = ${column}" for column in equal]
         statement = f"select * from {table} where underlying = $underlying and {' and '.join(conditions)} order by all"  # noqa: S608
-        found = self.connection.execute(statement, values).df()
+        found = self.connection.execute(statement, values).to_arrow_table().to_pandas()
         for column in found.select_dtypes("datetimetz").columns:
             found[column] = found[column].dt.tz_convert(UTC)
         return found.sort_values(time, kind="stable", ignore_index=True)
