@@ -14,6 +14,7 @@ import pytest
 
 from ingestion.hours import HOUR
 from ingestion.lake import Lake
+from ingestion.venues import VENUES
 from orchestration.assets.published import published_hours
 from orchestration.assets.warehouse import hourly_models
 from orchestration.outcomes import RunFailed
@@ -182,7 +183,12 @@ class TestGateOne:
 
         checks = [c for c in result.get_asset_check_evaluations() if c.check_name == "passed_gate_1"]
         assert not result.success
-        assert {(check.passed, check.severity) for check in checks} == {(False, dg.AssetCheckSeverity.ERROR)}
+        failed = [check for check in checks if not check.passed]
+        assert {check.severity for check in failed} == {dg.AssetCheckSeverity.ERROR}
+        assert {tuple(check.asset_key.path[1:]) for check in failed} == {
+            (name, dataset) for name in settings.venues for dataset in VENUES[name].expected
+        }
+        assert {check.description for check in checks if check.passed} == {"nothing was recorded"}
         assert {e.step_key for e in result.all_events if e.is_step_success} <= {"capture", "normalise"}
         assert version_of(settings) == 0
 

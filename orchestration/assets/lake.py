@@ -62,12 +62,13 @@ def lake(
 
 def _check(venue: str, dataset: str, verdicts: list[Verdict], rests_on_something: bool) -> dg.AssetCheckResult:
     bad = [v for v in verdicts if v.status != "ok"]
+    nothing = None if verdicts else "nothing was recorded"  # what only a stream tells of is a gap at no hour
     return dg.AssetCheckResult(
         asset_key=["lake", venue, dataset],
         check_name="passed_gate_1",
         passed=not bad,
         severity=dg.AssetCheckSeverity.WARN if rests_on_something else dg.AssetCheckSeverity.ERROR,
-        description="; ".join(dict.fromkeys(f"{v.status}: {v.reason}" for v in bad))[:1000] or None,
+        description="; ".join(dict.fromkeys(f"{v.status}: {v.reason}" for v in bad))[:1000] or nothing,
         metadata={
             "held": sum(v.status == "held" for v in verdicts),
             "gaps": sum(v.status == "gap" for v in verdicts),
