@@ -67,7 +67,7 @@ check: setup ## lint, types, layers, SQL style, lock
 # could make it at once.
 test: setup ## run every test; ARGS="tests/test_x.py" runs some
 	$(BIN)/python -c 'from orchestration.manifest import ensure_manifest; ensure_manifest()'
-	DAGSTER_HOME= $(BIN)/python -m pytest -rs -p tests.summary -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	DAGSTER_HOME= $(BIN)/python -m pytest -rs -p tests.summary -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: setup ## the whole pipeline on the built-in exchange, without a network
 	$(BIN)/barograph demo

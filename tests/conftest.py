@@ -15,6 +15,22 @@ if TYPE_CHECKING:
 
 RECORDINGS = Path(os.environ.get("BAROGRAPH_RECORDINGS", Path(__file__).parents[2] / "shared" / "recordings"))
 
+# They build whole deployments: begun last, one of them would be all that runs for minutes.
+SLOWEST_FIRST = (
+    "test_identity.py",
+    "test_gates.py",
+    "test_bad_input.py",
+    "test_dbt_units.py",
+    "test_sandbox_truth.py",
+    "test_s3_pipeline.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first, each file in its own order."""
+    ranks = {name: rank for rank, name in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+
 
 @pytest.fixture(scope="session")
 def recordings() -> Path:

@@ -74,7 +74,7 @@ def upstream() -> dict[str, list[Row]]:
         bases.append(listed | rest | {"basis_bps": values["basis"]})
         references.append(who)
         vol = {"tenor_days": 30, "implied_vol_ann": 0.5 + values["vol"], "realized_vol_trailing_ann": 0.5}
-        vols.append(who | vol)
+        vols.append(who | {"settle_asset": "USDT"} | vol)
         calls, puts = (1000 * (1 + sign * values["positioning"]) for sign in (1, -1))
         placings.append(who | {"expiry_ts": None, "call_oi_base": calls, "put_oi_base": puts})
     return tables
