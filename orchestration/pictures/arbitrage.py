@@ -24,7 +24,7 @@ from orchestration.pictures.selection import Frame, NothingToDraw, Selection
 
 TABLE = "fct_arbitrage"
 SHOWN = 18
-KINDS = ("cross_venue", "synthetic", "triangular")
+KINDS = ("cross_venue", "on_chain", "synthetic", "triangular")
 SIZES = ("10k", "100k", "1m")
 
 
@@ -49,9 +49,14 @@ def draw_arbitrage(selection: Selection) -> Figure:
 
 
 def _named(row: Any) -> str:
-    buy = f"{row.buy_venue} {row.buy_symbol}"
-    sell = f"{row.sell_venue} {row.sell_symbol}"
+    buy = f"{row.buy_venue} {_brief(row.buy_symbol)}"
+    sell = f"{row.sell_venue} {_brief(row.sell_symbol)}"
     return f"{buy} → {sell}"
+
+
+def _brief(symbol: str) -> str:
+    """A pool's address by its ends."""
+    return f"{symbol[:6]}…{symbol[-4:]}" if symbol.startswith("0x") else symbol
 
 
 def _pairs(axis: Axes, rows: Frame, names: list[str]) -> None:
@@ -82,7 +87,7 @@ def _time(axis: Axes, rows: Frame) -> None:
     axis.axhline(0, color=INK, linewidth=0.9)
     axis.set_title("The best of each look, by kind")
     axis.set_ylabel("net at the touch, bps")
-    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0)
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(KINDS), borderaxespad=0)
 
 
 def _sizes(axis: Axes, rows: Frame, pair: str) -> None:
@@ -97,8 +102,15 @@ def _sizes(axis: Axes, rows: Frame, pair: str) -> None:
         missing(axis, "sizes")
         return
     places = np.arange(len(known))
-    for shift, part, sign, colour in ((-0.27, "gross", 1, QUIET), (0.0, "fees", -1, SELL), (0.27, "net", 1, BUY)):
-        values = [0.0 + sign * float(row[f"{prefixes.get(name, '')}{part}_{name}"]) for name in known]
+    gained, kept = (
+        [float(row[f"{prefixes.get(name, '')}{part}_{name}"]) for name in known] for part in ("gross", "net")
+    )
+    paid = [net - gross for gross, net in zip(gained, kept, strict=True)]  # a swap's gas among it
+    for shift, part, values, colour in (
+        (-0.27, "gross", gained, QUIET),
+        (0.0, "fees and gas", paid, SELL),
+        (0.27, "net", kept, BUY),
+    ):
         bars = axis.bar(places + shift, values, 0.26, color=colour, label=part)
         axis.bar_label(bars, [short(value) for value in values], fontsize=7)
     axis.axhline(0, color=INK, linewidth=0.9)

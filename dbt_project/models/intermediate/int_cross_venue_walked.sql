@@ -130,102 +130,15 @@ matched as (
 
 ),
 
-rate_series as (
+synchronised as (
 
-    select
-        from_asset as sell_quote_asset,
-        to_asset as buy_quote_asset,
-        utc_hour,
-        captured_ts as rate_ts,
-        rate
-
-    from {{ ref('int_quote_rates_observed') }}
-
-    where {{ in_window('utc_hour') }}
+    select * from matched where skew_s <= {{ var("max_arbitrage_skew_s") }}
 
 ),
 
-converted as (
+{{ converted_rows('synchronised') }},
 
-    select
-        matched.*,
-        case
-            when matched.buy_quote_asset = matched.sell_quote_asset then 1.0
-            when {{ epoch_s('matched.captured_ts') }} - {{ epoch_s('rate_series.rate_ts') }} <= {{ var("max_leg_skew_s") }}
-                then rate_series.rate
-        end as quote_rate
-
-    from matched
-
-    {{ last_known_join(
-        'matched', 'rate_series', ['sell_quote_asset', 'buy_quote_asset', 'utc_hour'], 'captured_ts', 'rate_ts'
-    ) }}
-
-    where matched.skew_s <= {{ var("max_arbitrage_skew_s") }}
-
-),
-
-coin_transfers as (
-
-    select
-        asset as underlying,
-        utc_hour,
-        priced_ts as coin_ts,
-        gas_usd,
-        transfer_usd
-
-    from {{ ref('int_transfers_priced') }}
-
-    where {{ in_window('utc_hour') }}
-
-),
-
-money_transfers as (
-
-    select
-        asset as sell_quote_asset,
-        utc_hour,
-        priced_ts as money_ts,
-        gas_usd,
-        transfer_usd
-
-    from {{ ref('int_transfers_priced') }}
-
-    where {{ in_window('utc_hour') }}
-
-),
-
-with_coin as (
-
-    select
-        converted.*,
-        case when {{ is_recent('converted.captured_ts', 'coin_transfers.coin_ts') }} then coin_transfers.gas_usd end
-            as coin_gas_usd,
-        case when {{ is_recent('converted.captured_ts', 'coin_transfers.coin_ts') }} then coin_transfers.transfer_usd end
-            as coin_transfer_usd
-
-    from converted
-
-    {{ last_known_join('converted', 'coin_transfers', ['underlying', 'utc_hour'], 'captured_ts', 'coin_ts') }}
-
-    where converted.quote_rate is not null
-
-),
-
-with_money as (
-
-    select
-        with_coin.*,
-        case when {{ is_recent('with_coin.captured_ts', 'money_transfers.money_ts') }} then money_transfers.gas_usd end
-            as money_gas_usd,
-        case when {{ is_recent('with_coin.captured_ts', 'money_transfers.money_ts') }} then money_transfers.transfer_usd end
-            as money_transfer_usd
-
-    from with_coin
-
-    {{ last_known_join('with_coin', 'money_transfers', ['sell_quote_asset', 'utc_hour'], 'captured_ts', 'money_ts') }}
-
-),
+{{ transfer_costs() }},
 
 -- A crossed, locked or one-sided book cannot be traded on: its row stays, and measures nothing.
 priced as (

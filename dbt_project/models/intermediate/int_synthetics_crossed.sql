@@ -233,38 +233,7 @@ ways as (
 
 ),
 
-rate_series as (
-
-    select
-        from_asset as sell_quote_asset,
-        to_asset as buy_quote_asset,
-        utc_hour,
-        captured_ts as rate_ts,
-        rate
-
-    from {{ ref('int_quote_rates_observed') }}
-
-    where {{ in_window('utc_hour') }}
-
-),
-
-converted as (
-
-    select
-        ways.*,
-        case
-            when ways.buy_quote_asset = ways.sell_quote_asset then 1.0
-            when {{ epoch_s('ways.captured_ts') }} - {{ epoch_s('rate_series.rate_ts') }} <= {{ var("max_leg_skew_s") }}
-                then rate_series.rate
-        end as quote_rate
-
-    from ways
-
-    {{ last_known_join(
-        'ways', 'rate_series', ['sell_quote_asset', 'buy_quote_asset', 'utc_hour'], 'captured_ts', 'rate_ts'
-    ) }}
-
-),
+{{ converted_rows('ways') }},
 
 -- Three legs are opened and, at expiry, the future and one of the two options are delivered; each fee is of the notional.
 charged as (
