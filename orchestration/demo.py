@@ -49,10 +49,14 @@ class Summary:
 
 
 def simulate(settings: Settings, start: datetime, end: datetime, say: Callable[[str], None]) -> Summary:
-    """Run [start, end), whole days, through Dagster in one run each for hours and days; draw the last day."""
+    """
+    Run [start, end), whole days, through Dagster in one run each for hours and days; draw the last day.
+
+    The UI shows the run of the days alone.
+    """
     started = time.monotonic()
     say("simulating and building the hours")
-    run(replace(settings, sweep_minutes=SWEEP_MINUTES), "hourly", start, end)
+    run(replace(settings, sweep_minutes=SWEEP_MINUTES), "hourly", start, end, in_history=False)
     say("building the days")
     run(settings, "daily", start, end)
     say("drawing")

@@ -376,7 +376,7 @@ class TestTheBuffer:
             at = spool.stamp()
             spool.put(frame(1, at))
             writing = asyncio.create_task(spool.run())
-            while not spool.written_count:
+            while spool.unended() is None:  # the mark follows what it tells of
                 await asyncio.sleep(0)
             writing.cancel()  # and no close: it was killed
             await asyncio.gather(writing, return_exceptions=True)
