@@ -16,6 +16,12 @@
     )
 {%- endmacro %}
 
+{#- The first of those levels, without decoding the rest; null where the side is empty. -#}
+{% macro decoded_touch(side, what) -%}
+    {%- set whole = "best_" ~ side if what == "px" else element(side ~ "_size", 1) -%}
+    coalesce({{ whole }} / {{ what }}_unit, {{ element(side ~ "_" ~ what, 1) }})
+{%- endmacro %}
+
 {#- A list of whole numbers, each divided by `unit`, a double; `whole` says each by its element `level`. -#}
 {% macro divided_levels(list, whole, unit) -%}
     {{ return(adapter.dispatch("divided_levels", "barograph")(list, whole, unit)) }}

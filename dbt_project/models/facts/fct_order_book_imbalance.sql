@@ -13,10 +13,6 @@ books as (
 
     select
         *,
-        {{ element('bid_px', 1) }} as best_bid_px,
-        {{ element('ask_px', 1) }} as best_ask_px,
-        {{ element('bid_qty', 1) }} as best_bid_qty,
-        {{ element('ask_qty', 1) }} as best_ask_qty,
         {{ element('bid_px', 'nullif(' ~ size_of('bid_px') ~ ', 0)') }} as lowest_bid_px,
         {{ element('ask_px', 'nullif(' ~ size_of('ask_px') ~ ', 0)') }} as highest_ask_px,
         {{ size_of('bid_px') }} as bid_levels_count,

@@ -18,8 +18,8 @@ books as (
         quote_asset,
         captured_ts,
         1 as preference,
-        {{ element('bid_px', 1) }} as bid_px,
-        {{ element('ask_px', 1) }} as ask_px,
+        best_bid_px as bid_px,
+        best_ask_px as ask_px,
         cast(null as double) as mark_px,
         cast(null as double) as index_px,
         cast(null as double) as funding_rate

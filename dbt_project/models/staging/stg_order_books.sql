@@ -1,6 +1,7 @@
 {#-
     Book snapshots, one row each, levels as lists from the touch outward, sizes in the venue's unit, base coin and dollars.
-    The lists are this view's secret: models reach them through macros/lists.sql.
+    The lists are this view's secret: models reach them through macros/lists.sql. Who needs the touch alone takes its columns:
+    they decode no list.
 -#}
 
 with
@@ -54,6 +55,10 @@ books as (
         is_inverse,
         is_in_dollars,
         usd_value,
+        {{ decoded_touch('bid', 'px') }} as best_bid_px,
+        {{ decoded_touch('bid', 'qty') }} as best_bid_qty,
+        {{ decoded_touch('ask', 'px') }} as best_ask_px,
+        {{ decoded_touch('ask', 'qty') }} as best_ask_qty,
         {{ decoded_levels('bid', 'px') }} as bid_px,
         {{ decoded_levels('bid', 'qty') }} as bid_qty,
         {{ decoded_levels('ask', 'px') }} as ask_px,
@@ -76,6 +81,10 @@ final as (
         underlying,
         quote_asset,
         is_in_dollars,
+        best_bid_px,
+        best_bid_qty,
+        best_ask_px,
+        best_ask_qty,
         bid_px,
         bid_qty,
         ask_px,
