@@ -158,6 +158,7 @@ def tier_of(contract: Contract, usd: float, px: float) -> dict[str, str] | None:
             if held == (contract.venue, "perp", "BTC", str(contract.is_inverse).lower()) and (
                 float(row["size_floor"]) < size <= float(row["size_cap"] or "inf")
                 and date.fromisoformat(row["valid_from"]) <= HOUR.date()
+                and HOUR.date() < date.fromisoformat(row["valid_to"] or "9999-12-31")
             ):
                 return row
     return None
