@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingestion.estimators.implied_vols import implied_vols
@@ -42,6 +42,7 @@ SLICES = st.builds(slice_of, LEVELS, SLOPES, TILTS, st.floats(-0.2, 0.2), st.flo
 
 @settings(deadline=None, max_examples=50)
 @given(SLICES)
+@example(slice_of(0.001953125, 0.03125, 0.5, -0.1875, 0.0625))  # hundreds of steps from the best of the grid
 def test_a_slice_is_found_from_its_own_points(slice_: Svi) -> None:
     k, w, vega = points_of(slice_)
 

@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 Floats = NDArray[np.float64]
 
-STEPS = 500
+STEPS = 3000  # a slice of next to no variance lies at the end of a long valley
 STUCK = 1e8  # damping at which a step is too short to matter
 SLICES_AT_ONCE = 128
 STEEPEST_RHO = 0.999
