@@ -101,12 +101,12 @@ instants as (
         underlying,
         quote_asset,
         captured_ts,
-        {{ value_at_min('mid_px', 'preference') }} as mid_px,
+        coalesce(min(case when preference = 1 then mid_px end), min(case when preference = 2 then mid_px end)) as mid_px,
         min(mark_px) as mark_px,
         min(index_px) as index_px,
         min(funding_rate) as funding_rate
 
-    from (select * from observations order by preference, mid_px) as ordered_observations
+    from observations
 
     group by {{ series }}, underlying, quote_asset, captured_ts
 
@@ -126,11 +126,10 @@ known as (
         {{ carried('case when index_px is not null then captured_ts end', series, 'captured_ts') }}
             as index_captured_ts,
         {{ carried('funding_rate', series, 'captured_ts') }} as funding_rate,
-        count(mid_px) over (
-            partition by {{ series }} order by captured_ts
-            range between interval '{{ var("max_leg_skew_s") }} seconds' preceding
-                and interval '{{ var("max_leg_skew_s") }} seconds' following
-        ) as nearby_mids_count
+        {{ carried('case when mid_px is not null then captured_ts end', series, 'captured_ts') }} as earlier_mid_ts,
+        min(case when mid_px is not null then captured_ts end) over (
+            partition by {{ series }} order by captured_ts rows between current row and unbounded following
+        ) as later_mid_ts
 
     from instants
 
@@ -162,7 +161,13 @@ final as (
         from known
     ) as aged
 
-    where mid_px is not null or (nearby_mids_count = 0 and fresh_mark_px is not null)
+    where
+        mid_px is not null
+        or (
+            fresh_mark_px is not null
+            and coalesce(captured_ts - earlier_mid_ts > interval '{{ var("max_leg_skew_s") }} seconds', true)
+            and coalesce(later_mid_ts - captured_ts > interval '{{ var("max_leg_skew_s") }} seconds', true)
+        )
 
 )
 

@@ -77,7 +77,14 @@ index_series as (
 
 without_index as (
 
-    select * from quotes where index_px is null
+    select * from quotes
+
+    where
+        index_px is null
+        and exists (
+            select 1 from index_series
+            where {{ matches('quotes', 'index_series', ['venue', 'underlying', 'quote_asset', 'utc_hour']) }}
+        )
 
 ),
 
@@ -161,21 +168,36 @@ rate_series as (
 
 ),
 
+abroad as (
+
+    select * from priced where quote_asset <> reference_quote_asset
+
+),
+
 converted as (
 
     select
-        priced.*,
+        *,
+        cast(1.0 as double) as quote_rate
+
+    from priced
+
+    where quote_asset = reference_quote_asset
+
+    union all
+
+    select
+        abroad.*,
         case
-            when priced.quote_asset = priced.reference_quote_asset then 1.0
-            when {{ epoch_s('priced.captured_ts') }} - {{ epoch_s('rate_series.rate_captured_ts') }}
+            when {{ epoch_s('abroad.captured_ts') }} - {{ epoch_s('rate_series.rate_captured_ts') }}
                 <= {{ var("max_leg_skew_s") }}
                 then rate_series.rate
         end as quote_rate
 
-    from priced
+    from abroad
 
     {{ last_known_join(
-        'priced', 'rate_series', ['reference_quote_asset', 'quote_asset', 'utc_hour'],
+        'abroad', 'rate_series', ['reference_quote_asset', 'quote_asset', 'utc_hour'],
         'captured_ts', 'rate_captured_ts'
     ) }}
 
