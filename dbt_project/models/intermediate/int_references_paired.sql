@@ -75,6 +75,7 @@ index_series as (
 
 ),
 
+-- Those that the venue has an index for; the others would be sorted to find nothing.
 without_index as (
 
     select * from quotes
