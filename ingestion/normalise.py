@@ -123,10 +123,10 @@ class NormalisedHour:
             if entry.dataset != said.raw_dataset:  # a vendor's file says what it would have given
                 self._giving.add(said.raw_dataset)
                 self._touched[entry.dataset].add(said.key)
-        if said.table is not None and said.table[1].num_rows:
-            record, table = said.table
-            self._note(said, record)
-            self._add(record, *self._gated_columns(record, table, [number] * table.num_rows))
+        for record, table in said.tables:
+            if table.num_rows:
+                self._note(said, record)
+                self._add(record, *self._gated_columns(record, table, [number] * table.num_rows))
         kinds = set(map(type, said.rows))
         for record in kinds:
             rows = said.rows if len(kinds) == 1 else [row for row in said.rows if type(row) is record]

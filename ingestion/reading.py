@@ -7,18 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
 from urllib.parse import parse_qsl
 
-import pyarrow as pa
-
-from ingestion.bulk import Bulk, read_all
+from ingestion.bulk import Bulk, Table
 from ingestion.envelopes import Envelope, Unreadable
 from ingestion.quarantine import Quarantined
 from ingestion.records import OrderBook, Record
 from ingestion.streams import EVERY_SECOND, Sampling, read_stream
-from ingestion.venues.base import Parse, Refused, Reject, Reply, Venue
-from ingestion.venues.binance_bulk import BULK
+from ingestion.venues.base import Refused, Reject, Reply, Venue
 
 # A parser owes `Refused` for what it cannot read. These are what a slip in one raises on a hostile
 # payload: they cost the reply and are told apart as rule `parser`, and the hour goes on.
@@ -45,7 +41,7 @@ class Said:
     rows: list[Record]
     refused: list[Quarantined]
     bytes_count: int
-    table: tuple[type[Record], pa.Table] | None = None  # rows of one record that were read as columns
+    tables: Sequence[Table] = ()  # rows that were read as columns
 
 
 def read(venue: Venue, hour: datetime, objects: Objects, sampling: Sampling = EVERY_SECOND) -> Iterator[Said]:
@@ -110,7 +106,8 @@ class _Reader:
             if envelope.asked is None and self._raw_dataset not in VENDOR_FILES:
                 with suppress(Refused):
                     query = dict(parse_qsl(envelope.query, keep_blank_values=True))
-                    self._bulks[asked] = bulk_of(self._venue.endpoint(envelope.path, query).parse)
+                    parse = self._venue.endpoint(envelope.path, query).parse
+                    self._bulks[asked] = parse if isinstance(parse, Bulk) else None
         return self._bulks[asked] if envelope.venue == self._venue.name and envelope.status == 200 else None
 
     def _read_waiting(self) -> Iterator[Said]:
@@ -121,11 +118,11 @@ class _Reader:
                     placed.append((envelope, envelope.reply()))
                 except (ValueError, OverflowError):
                     yield self._read_one(envelope)
-            joined = read_all(bulk, self._hour, [reply for _, reply in placed])
+            joined = bulk.read_all(self._hour, [reply for _, reply in placed])
             for place in joined.unplain:
                 yield self._read_one(placed[place][0])
             size = sum(len(envelope.body) for envelope in envelopes)
-            yield Said(self._key, self._raw_dataset, [], [], size, (bulk.record, joined.table))
+            yield Said(self._key, self._raw_dataset, [], [], size, joined.tables)
         self._waiting, self._waiting_bytes = {}, 0
 
     def _read_one(self, envelope: Envelope) -> Said:
@@ -137,14 +134,6 @@ class _Reader:
             entry = Quarantined(refused.rule, refused.reason, self._key, told_of, start, "reply")
             return Said(self._key, self._raw_dataset, [], [entry], 0)
         return _said(self._key, self._raw_dataset, items, len(envelope.body), told_of)
-
-
-@cache
-def bulk_of(parse: Parse) -> Bulk | None:
-    """How to read many replies at once that this parser reads one by one, if it can be done."""
-    if isinstance(parse, partial) and parse.func in BULK:
-        return BULK[parse.func](*parse.args)
-    return None
 
 
 def _read_reply(venue: Venue, raw_dataset: str, envelope: Envelope) -> list[Record | Reject]:

@@ -2,68 +2,119 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.bulk import read_all
+from ingestion.bulk import Bulk, Joined
 from ingestion.columns import to_records
-from ingestion.envelopes import Envelope
-from ingestion.reading import bulk_of
+from ingestion.ladders import Ladder
 from ingestion.records import Record
 from ingestion.venues import VENUES
 from ingestion.venues.base import Refused, Reject, Reply
+from tests.conftest import RECORDINGS
+from tests.read_replies import examples, read_folder
 
 HOUR = datetime(2026, 1, 2, 13, tzinfo=UTC)
-MS = 1_767_358_805_000
-
-ASKED = [
-    ("binance_spot", "/api/v3/depth", "BTCUSDT"),
-    ("binance_usdm", "/fapi/v1/depth", "BTCUSDT"),
-    ("binance_coinm", "/dapi/v1/depth", "BTCUSD_PERP"),
-    ("binance_spot", "/api/v3/aggTrades", "BTCUSDT"),
-    ("binance_usdm", "/fapi/v1/trades", "BTCUSDT"),
-    ("binance_coinm", "/dapi/v1/aggTrades", "BTCUSD_PERP"),
-    ("binance_spot", "/api/v3/ticker/bookTicker", ""),
-]
-
-
-def body_of(path: str, dice: random.Random) -> Any:
-    if path.endswith("depth"):
-        book: dict[str, Any] = {"lastUpdateId": dice.randrange(10**12), "E": MS, "T": MS}
-        for side, sign in (("bids", -1), ("asks", 1)):
-            count = dice.randrange(4)
-            book[side] = [[f"{60000 + sign * (n + 1) / 8:.2f}", f"{dice.random():.8f}"] for n in range(count)]
-        return book
-    if path.endswith("bookTicker"):
-        return [
-            {
-                "symbol": dice.choice(["BTCUSDT", "ETHUSDT", "ETHBTC"]),
-                "bidPrice": dice.choice(["0.00000000", f"{dice.random():.8f}"]),
-                "bidQty": f"{dice.random():.8f}",
-                "askPrice": f"{dice.random():.8f}",
-                "askQty": dice.choice(["0.00000000", f"{dice.random():.8f}"]),
-            }
-            for _ in range(dice.randrange(5))
-        ]
-    names = ("a", "p", "q", "T", "m") if path.endswith("aggTrades") else ("id", "price", "qty", "time", "isBuyerMaker")
-    said = [
-        (dice.randrange(10**9), f"{60000 + dice.random():.2f}", f"{1 + dice.random():.3f}", MS + n, dice.random() < 0.5)
-        for n in range(dice.randrange(5))
-    ]
-    return [dict(zip(names, row, strict=True)) for row in said]
-
+MOST_ROWS = 12  # of a template: enough to be mixed, few enough to be spoilt often
 
 # What a hostile or changed venue may send in the place of a number, a level or a field.
 ODD = [
     *("", "0", "-1", "00.5", ".5", "5.", "1.2.3", "1e5", "NaN", "Infinity", "1_000", "1" * 400, "0.1234567890123456"),
-    *(None, True, 5, 0.5, -5, 1e400, 10**30),
-    *([], ["1"], ["1", "2", "3"], [["1", "2"]], {}, 'a"b', "é", "1,2", "["),
+    *(None, True, 0, 5, 0.5, -5, -0.0, 1e400, 10**30),
+    *([], ["1"], ["1", "2"], ["1", "2", "3"], [["1", "2"]], {}, 'a"b', "é", "1,2", "["),
 ]
+
+
+def place_of(venue: str, reply: Reply) -> int | None:
+    """Which of the venue's endpoints answers, if it can be read many at once."""
+    try:
+        endpoint = VENUES[venue].endpoint(reply.path, reply.query)
+    except Refused:
+        return None
+    return VENUES[venue].endpoints.index(endpoint) if isinstance(endpoint.parse, Bulk) else None
+
+
+@cache
+def templates() -> dict[tuple[str, int], list[Reply]]:
+    """Replies of every endpoint that can be read many at once, by venue and the endpoint's place."""
+    found: dict[tuple[str, int], list[Reply]] = defaultdict(list)
+    recorded = read_folder(RECORDINGS / "http", "*.jsonl.zst") if RECORDINGS.is_dir() else []
+    for venue, reply, _ in [*examples(), *recorded]:
+        place = place_of(venue, reply)
+        if place is not None:
+            found[venue, place].append(reply)
+    return found
+
+
+def endpoints() -> list[tuple[str, int]]:
+    return [
+        (name, place)
+        for name, venue in VENUES.items()
+        for place, each in enumerate(venue.endpoints)
+        if isinstance(each.parse, Bulk)
+    ]
+
+
+def named(venue: str, place: int) -> str:
+    return f"{venue} {VENUES[venue].endpoints[place].path}"
+
+
+def parser_of(venue: str, place: int) -> Bulk:
+    parse = VENUES[venue].endpoints[place].parse
+    assert isinstance(parse, Bulk)
+    return parse
+
+
+def one_by_one(bulk: Bulk, reply: Reply) -> list[Record | Reject] | None:
+    """What the parser says, or none where it refuses the reply."""
+    try:
+        return list(bulk(reply))
+    except Refused:
+        return None
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return None
+
+
+def rows_of(joined: Joined) -> Counter[bytes]:
+    return Counter(
+        msgspec.json.encode((record.__name__, row))
+        for record, table in joined.tables
+        for row in to_records(record, table)
+    )
+
+
+def said(bulk: Bulk, replies: Sequence[Reply]) -> Counter[bytes]:
+    """The rows of replies one by one, a negative zero as zero."""
+    found: Counter[bytes] = Counter()
+    for reply in replies:
+        items = one_by_one(bulk, reply)
+        assert items is not None
+        for item in items:
+            assert not isinstance(item, Reject)
+            found[msgspec.json.encode((type(item).__name__, without_negative_zero(item)))] += 1
+    return found
+
+
+def without_negative_zero(record: Record) -> Record:
+    zeros = {
+        name: 0.0 for name, value in msgspec.structs.asdict(record).items() if isinstance(value, float) and not value
+    }
+    return msgspec.structs.replace(record, **zeros)  # type: ignore[arg-type]
+
+
+def shortened(value: Any, most: int = MOST_ROWS) -> Any:
+    """The same JSON with no list longer than this."""
+    if isinstance(value, dict):
+        return {key: shortened(inner, most) for key, inner in value.items()}
+    return [shortened(inner, most) for inner in value[:most]] if isinstance(value, list) else value
 
 
 def spoilt(body: Any, dice: random.Random) -> Any:
@@ -94,76 +145,55 @@ def spoilt(body: Any, dice: random.Random) -> Any:
     return body
 
 
-def one_by_one(venue: str, reply: Reply) -> list[Record | Reject] | None:
-    """What the parser says, or none where it refuses the reply."""
-    try:
-        return list(VENUES[venue].parse(reply))
-    except Refused:
-        return None
+@pytest.mark.parametrize(
+    "where", endpoints(), ids=lambda where: f"{where[0]} {VENUES[where[0]].endpoints[where[1]].path}"
+)
+def test_the_replies_of_an_endpoint_are_read_at_once_as_one_by_one(where: tuple[str, int]) -> None:
+    """And read at once they are, not merely left to the parser."""
+    replies = templates().get(where, [])
+    if not replies:
+        pytest.skip(f"no example of {named(*where)}, nor a recording")
+    bulk = parser_of(*where)
+    whole = [reply for reply in replies if (items := one_by_one(bulk, reply)) and not has_rejects(items)]
+    joined = bulk.read_all(HOUR, whole)
+
+    plain = [reply for place, reply in enumerate(whole) if place not in joined.unplain]
+    assert len(plain) * 2 >= len(whole)
+    assert rows_of(joined) == said(bulk, plain)
 
 
-@given(st.integers(0, 2**32), st.sampled_from(ASKED), st.booleans())
-@settings(max_examples=600, deadline=None)
-def test_what_is_read_at_once_is_what_the_parser_says(seed: int, asked: tuple[str, str, str], is_spaced: bool) -> None:
-    venue, path, symbol = asked
+def has_rejects(items: Sequence[Record | Reject]) -> bool:
+    return any(isinstance(item, Reject) for item in items)
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=1500, deadline=None)
+def test_what_is_spoilt_is_left_to_the_parser_or_read_as_it_does(seed: int) -> None:
     dice = random.Random(seed)
+    where = dice.choice(sorted(templates()))
+    asked = [dice.choice(templates()[where]) for _ in range(dice.randrange(1, 5))]
+    bulk = parser_of(*where)
     replies = []
-    for number in range(dice.randrange(1, 6)):
-        body = body_of(path, dice)
-        if dice.random() < 0.5:
+    for number, reply in enumerate(asked):
+        body = shortened(json.loads(reply.body))
+        if dice.random() < 0.6:
             body = spoilt(body, dice)
-        text = json.dumps(body, separators=None if is_spaced else (",", ":"))
-        query = {"symbol": dice.choice([symbol, symbol, symbol, "ETHUSDT", "BTCU", ""])}
-        replies.append(Reply(path, query, text.encode(), HOUR + timedelta(seconds=number)))
-    bulk = bulk_of(VENUES[venue].endpoint(path, {}).parse)
-    assert bulk is not None
-    joined = read_all(bulk, HOUR, replies)
+        query = dict(reply.query)
+        if query and dice.random() < 0.2:
+            query[dice.choice(sorted(query))] = dice.choice(["", "ETHUSDT", "BTCU", "BTC-USDT"])
+        text = json.dumps(body, separators=dice.choice([None, (",", ":"), (",", ":"), (",", ":")]))
+        replies.append(Reply(reply.path, query, text.encode(), reply.captured_ts + timedelta(seconds=number)))
+    joined = bulk.read_all(HOUR, replies)
 
-    plain = [reply for place, reply in enumerate(replies) if place not in joined.unplain]
-    said = [one_by_one(venue, reply) for reply in plain]
-    assert None not in said
-    assert to_records(bulk.record, joined.table) == [row for rows in said if rows is not None for row in rows]
+    assert rows_of(joined) == said(bulk, [each for place, each in enumerate(replies) if place not in joined.unplain])
 
 
 @pytest.mark.parametrize("side", ["0.5", "5", "[5]", "[0.5,1]", "{}", "null", '"1"', "[[]]", "[[1,2]]"])
 def test_a_side_that_is_no_list_of_levels_is_left_to_the_parser(side: str) -> None:
-    bulk = bulk_of(VENUES["binance_spot"].endpoint("/api/v3/depth", {}).parse)
-    assert bulk is not None
+    bulk = VENUES["binance_spot"].endpoint("/api/v3/depth", {}).parse
+    assert isinstance(bulk, Ladder)
     whole = [f'{{"lastUpdateId":1,"bids":{side},"asks":[]}}', '{"lastUpdateId":1,"bids":[["1","2"]],"asks":[]}']
     replies = [Reply("/api/v3/depth", {"symbol": "BTCUSDT"}, text.encode(), HOUR) for text in whole]
 
-    assert read_all(bulk, HOUR, replies).unplain == [0]
-    assert read_all(bulk, HOUR, replies[:1]).unplain == [0]
-
-
-@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked[0] + asked[1])
-def test_a_plain_reply_is_read_at_once(asked: tuple[str, str, str]) -> None:
-    """Not merely left to the parser."""
-    venue, path, symbol = asked
-    dice = random.Random(1)
-    replies = [
-        Reply(path, {"symbol": symbol}, json.dumps(body_of(path, dice), separators=(",", ":")).encode(), HOUR)
-        for _ in range(50)
-    ]
-    bulk = bulk_of(VENUES[venue].endpoint(path, {}).parse)
-    assert bulk is not None
-
-    assert read_all(bulk, HOUR, replies).unplain == []
-
-
-def test_an_endpoint_without_a_bulk_reader_has_none() -> None:
-    assert bulk_of(VENUES["deribit"].endpoint("/api/v2/public/get_order_book", {}).parse) is None
-
-
-def test_every_recorded_book_and_trade_is_read_at_once(recorded: Callable[[str], list[Envelope]]) -> None:
-    envelopes = recorded("binance_l2_2024-08-08/rest.jsonl.zst")
-    for venue in ("binance_spot", "binance_usdm", "binance_coinm"):
-        for ending in ("/depth", "/trades"):
-            replies = [e.reply() for e in envelopes if e.venue == venue and e.path.endswith(ending)]
-            bulk = bulk_of(VENUES[venue].endpoint(replies[0].path, replies[0].query).parse)
-            assert bulk is not None
-            joined = read_all(bulk, HOUR, replies[:40])
-
-            assert joined.unplain == []
-            said = [row for reply in replies[:40] for row in VENUES[venue].parse(reply)]
-            assert to_records(bulk.record, joined.table) == said
+    assert bulk.read_all(HOUR, replies).unplain == [0]
+    assert bulk.read_all(HOUR, replies[:1]).unplain == [0]

@@ -215,7 +215,7 @@ def rows(
             yield Reject(refused.rule, refused.reason, bytes(raw))
 
 
-def instant(value: int, unit_s: float = 1e-3) -> datetime:
+def instant(value: float, unit_s: float = 1e-3) -> datetime:
     """An epoch count as UTC, to the microsecond; `unit_s` is 1e-3 for milliseconds, 1e-6 for microseconds.
 
     Out of [2009, 2100) is `Refused`: it means another unit than the venue documents.

@@ -17,13 +17,11 @@ from ingestion.records import (
     FutureTicker,
     Instrument,
     Kind,
-    OrderBook,
     PerpTicker,
     Record,
     SpotTicker,
-    Trade,
 )
-from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.base import Refused, Reject, Reply, decode, instant, rows
 
 T = TypeVar("T")
 Rows = Iterator[Record | Reject]
@@ -83,36 +81,6 @@ class Failure(Struct):
     msg: str | UnsetType = UNSET
 
 
-class Book(Struct, rename="camel"):
-    """`depth`; spot and the 2019 futures carry no clock, and only COIN-M names the symbol."""
-
-    last_update_id: Id
-    bids: list[tuple[Price, Price]]
-    asks: list[tuple[Price, Price]]
-    symbol: str | UnsetType = UNSET
-    matched_ms: int | UnsetType = msgspec.field(name="T", default=UNSET)
-
-
-class Fill(Struct, rename="camel"):
-    """One row of `trades` and `historicalTrades`."""
-
-    id: Id
-    price: Price
-    qty: Price
-    time: int
-    is_buyer_maker: bool
-
-
-class AggregateFill(Struct):
-    """One row of `aggTrades`: fills of one taker order at one price."""
-
-    id: Id = msgspec.field(name="a")
-    price: Price = msgspec.field(name="p")
-    qty: Price = msgspec.field(name="q")
-    time: int = msgspec.field(name="T")
-    is_buyer_maker: bool = msgspec.field(name="m")
-
-
 class Bar(Struct, array_like=True):
     """One row of `klines`; `volume` counts base coin or contracts, `turnover` quote or base coin."""
 
@@ -124,17 +92,6 @@ class Bar(Struct, array_like=True):
     volume: Amount
     close_ms: int
     turnover: Amount
-
-
-class Best(Struct, rename="camel"):
-    """One row of `ticker/bookTicker`; spot carries no clock."""
-
-    symbol: str
-    bid_price: Amount
-    bid_qty: Amount
-    ask_price: Amount
-    ask_qty: Amount
-    time: int | UnsetType = UNSET
 
 
 class Last(Struct):
@@ -158,13 +115,10 @@ def reader(shape: type[T]) -> msgspec.json.Decoder[T]:
     return msgspec.json.Decoder(shape, strict=False)
 
 
-F = TypeVar("F", Fill, AggregateFill)
-
 _ANY = msgspec.json.Decoder(Raw)
 _LIST = msgspec.json.Decoder(list[Raw])
 _FAILURE = reader(Failure)
-_BOOK, _FILL, _AGGREGATE = reader(Book), reader(Fill), reader(AggregateFill)
-_BAR, _BEST, _LAST = reader(Bar), reader(Best), reader(Last)
+_BAR, _LAST = reader(Bar), reader(Last)
 
 
 def source(market: Market, reply: Reply) -> str:
@@ -236,57 +190,6 @@ TICKERS: Final[dict[Kind, type[SpotTicker]]] = {
 }
 
 
-def parse_order_book(market: Market, reply: Reply) -> Rows:
-    """Read `depth`; the clock is the matching engine's (`T`), not the sender's (`E`)."""
-    refuse_failure(market, reply)
-    refuse_beyond_float64(reply.body, source(market, reply))
-    book = decode(_BOOK, reply.body, source(market, reply))
-    who = asked_identity(market, reply) if book.symbol is UNSET else identity(market, reply, book.symbol)
-    if book.matched_ms is not UNSET:
-        who["event_ts"] = instant(book.matched_ms)
-    return iter(
-        [
-            OrderBook(
-                **who,
-                sequence_id=book.last_update_id,
-                bid_px=tuple(px for px, _ in book.bids),
-                bid_qty=tuple(qty for _, qty in book.bids),
-                ask_px=tuple(px for px, _ in book.asks),
-                ask_qty=tuple(qty for _, qty in book.asks),
-            )
-        ]
-    )
-
-
-def _trades(market: Market, reply: Reply, decoder: msgspec.json.Decoder[F], is_aggregate: bool) -> Rows:
-    raws = entries(market, reply)
-    refuse_beyond_float64(reply.body, source(market, reply))
-    who = asked_identity(market, reply)
-
-    def read(fill: F) -> Iterator[Trade]:
-        who["event_ts"] = instant(fill.time)
-        yield Trade(
-            **who,
-            trade_id=str(fill.id),
-            px=fill.price,
-            qty=fill.qty,
-            side="sell" if fill.is_buyer_maker else "buy",  # the buyer rested, so the seller took
-            is_aggregate=is_aggregate,
-        )
-
-    return rows(decoder, raws, read)
-
-
-def parse_trades(market: Market, reply: Reply) -> Rows:
-    """Read `trades` and `historicalTrades`."""
-    return _trades(market, reply, _FILL, is_aggregate=False)
-
-
-def parse_aggregate_trades(market: Market, reply: Reply) -> Rows:
-    """Read `aggTrades`."""
-    return _trades(market, reply, _AGGREGATE, is_aggregate=True)
-
-
 def interval_s(market: Market, reply: Reply) -> int:
     """The bars' length by the query; a month has no fixed length and is `Refused`."""
     name = reply.query.get("interval", "")
@@ -317,22 +220,6 @@ def parse_candles(market: Market, reply: Reply) -> Rows:
         )
 
     return rows(_BAR, raws, read)
-
-
-def parse_book_ticker(market: Market, reply: Reply) -> Rows:
-    """Read `ticker/bookTicker`."""
-
-    def read(best: Best) -> Iterator[SpotTicker]:
-        who = identity(market, reply, best.symbol, best.time)
-        yield TICKERS[who["kind"]](
-            **who,
-            bid_px=present(best.bid_price),
-            bid_qty=best.bid_qty if best.bid_price else None,
-            ask_px=present(best.ask_price),
-            ask_qty=best.ask_qty if best.ask_price else None,
-        )
-
-    return rows(_BEST, entries(market, reply), read)
 
 
 def parse_last_price(market: Market, reply: Reply) -> Rows:

@@ -8,12 +8,8 @@ from typing import Final
 from ingestion.venues.base import Endpoint, Parse, Plan, Proof, Request
 from ingestion.venues.binance import (
     Market,
-    parse_aggregate_trades,
-    parse_book_ticker,
     parse_candles,
     parse_last_price,
-    parse_order_book,
-    parse_trades,
 )
 from ingestion.venues.binance_futures import (
     kind_of_dated,
@@ -23,6 +19,7 @@ from ingestion.venues.binance_futures import (
     parse_mark,
     parse_open_interest,
 )
+from ingestion.venues.binance_market import aggregate_trades, best_quotes, order_books, trades
 from ingestion.venues.binance_paging import (
     ask_each,
     ask_minutes,
@@ -98,7 +95,7 @@ def endpoints(
         Endpoint(
             "order_books",
             f"{root}/depth",
-            partial(parse_order_book, market),
+            order_books(market),
             ask_all(f"{root}/depth", ("limit", "1000")),
             weight=20,
             proof="recording",
@@ -113,7 +110,7 @@ def endpoints(
         Endpoint(
             "trades",
             f"{root}/aggTrades",
-            partial(parse_aggregate_trades, market),
+            aggregate_trades(market),
             lambda plan: ask_trades(f"{root}/aggTrades", perps(plan) + futures(plan), plan),
             weight=20,
             is_archived=True,
@@ -144,7 +141,7 @@ def endpoints(
         Endpoint(
             "trades",
             f"{root}/(trades|historicalTrades)",
-            partial(parse_trades, market),
+            trades(market),
             history="the last 1,000, or 3 months with a key",
             proof="recording",
         ),
@@ -154,7 +151,7 @@ def endpoints(
             partial(parse_adjustments, market),
             proof=proof("fundingInfo"),
         ),
-        Endpoint("perp_tickers", f"{root}/ticker/bookTicker", partial(parse_book_ticker, market), proof="recording"),
+        Endpoint("perp_tickers", f"{root}/ticker/bookTicker", best_quotes(market), proof="recording"),
         Endpoint("perp_tickers", price, partial(parse_last_price, market), proof="recording"),
     )
 

@@ -20,18 +20,15 @@ from ingestion.venues.binance import (
     Rows,
     entries,
     identity,
-    parse_aggregate_trades,
-    parse_book_ticker,
     parse_candles,
     parse_last_price,
-    parse_order_book,
-    parse_trades,
     present,
     reader,
     refuse_failure,
     source,
     steps,
 )
+from ingestion.venues.binance_market import aggregate_trades, best_quotes, order_books, trades
 from ingestion.venues.binance_paging import (
     ask_candles,
     ask_each,
@@ -189,7 +186,7 @@ BINANCE_SPOT = Venue(
         Endpoint(
             "order_books",
             "/api/v3/depth",
-            partial(parse_order_book, MARKET),
+            order_books(MARKET),
             lambda plan: ask_each("/api/v3/depth", pairs(plan), ("limit", "1000")),
             weight=50,
             proof="recording",
@@ -197,7 +194,7 @@ BINANCE_SPOT = Venue(
         Endpoint(
             "trades",
             "/api/v3/aggTrades",
-            partial(parse_aggregate_trades, MARKET),
+            aggregate_trades(MARKET),
             lambda plan: ask_trades("/api/v3/aggTrades", pairs(plan), plan),
             weight=4,
             is_archived=True,
@@ -219,11 +216,11 @@ BINANCE_SPOT = Venue(
         Endpoint(
             "trades",
             "/api/v3/(trades|historicalTrades)",
-            partial(parse_trades, MARKET),
+            trades(MARKET),
             history="not stated",
             proof="recording",
         ),
-        Endpoint("spot_tickers", "/api/v3/ticker/bookTicker", partial(parse_book_ticker, MARKET), proof="recording"),
+        Endpoint("spot_tickers", "/api/v3/ticker/bookTicker", best_quotes(MARKET), proof="recording"),
         Endpoint("spot_tickers", "/api/v3/ticker/price", partial(parse_last_price, MARKET), proof="recording"),
     ),
     streams=streams(MARKET, pairs),

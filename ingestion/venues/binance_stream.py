@@ -14,8 +14,9 @@ import msgspec
 
 from ingestion.records import Kind, OrderBook
 from ingestion.venues.base import Plan, Reply, Request
-from ingestion.venues.binance import Market, parse_order_book
+from ingestion.venues.binance import Market
 from ingestion.venues.binance_frames import read_frame
+from ingestion.venues.binance_market import parse_order_book
 from ingestion.venues.streams import BookSnapshot, Stream, Told
 
 SNAPSHOT_LEVELS = "1000"

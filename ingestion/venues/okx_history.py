@@ -1,12 +1,13 @@
 """What OKX keeps: trades, bars, settled funding, liquidations. Sizes are contracts for derivatives."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeVar
 
 import msgspec
 
 from ingestion.records import Candle, FundingRate, Kind, Liquidation, Record, Trade
+from ingestion.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.base import Plan, Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64
 from ingestion.venues.okx_names import read_name
 from ingestion.venues.okx_replies import KINDS, each, raws, seen_by
@@ -39,18 +40,29 @@ class _Trade(msgspec.Struct, rename="camel"):
 _TRADE = msgspec.json.Decoder(_Trade, strict=False)
 
 
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`market/trades`, `market/history-trades` and `public/option-trades`; `side` is the taker's.
-
-    https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades-history
-    """
+def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
     refuse_beyond_float64(reply.body, f"okx {reply.path}")
+    return raws(reply)
 
-    def read(row: _Trade) -> list[Record]:
-        seen = seen_by(reply, row.inst_id, read_name(row.inst_id).kind, row.ts)
-        return [Trade(**seen, trade_id=row.trade_id, px=row.px, qty=row.sz, side=row.side)]
 
-    return each(reply, _TRADE, read)
+def _trade_columns(_: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+    symbols = [fill.inst_id for fill in fills]
+    fields: dict[str, Values] = {
+        "venue": "okx",
+        "symbol": symbols,
+        "kind": [read_name(symbol).kind for symbol in symbols],
+        "event_ts": from_epoch([fill.ts for fill in fills]),
+        "trade_id": [fill.trade_id for fill in fills],
+        "px": [fill.px for fill in fills],
+        "qty": [fill.sz for fill in fills],
+        "side": [fill.side for fill in fills],
+    }
+    return [Columns(Trade, len(fills), fields)]
+
+
+# `market/trades`, `market/history-trades` and `public/option-trades`; `side` is the taker's.
+# https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades-history
+parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)
 
 
 def ask_trades(path: str, symbols: list[str], plan: Plan) -> list[Request]:

@@ -1,0 +1,157 @@
+"""Replies that list rows of one shape: what their columns say is written once, for one row and for thousands."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import chain
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Raw
+
+from ingestion.bulk import Bulk, Table, Unplain, clocks
+from ingestion.columns import EPOCH, INSTANT, MICROSECOND, schema_of
+from ingestion.records import Record
+from ingestion.venues.base import Reject, Reply, instant, rows
+from ingestion.venues.wire import instant_written
+
+T = TypeVar("T")
+
+Ints = npt.NDArray[np.int64]
+Values: TypeAlias = "list[Any] | Ints | str | float | bool | None"  # of each row, or of all; absent: its default
+
+
+class Columns(NamedTuple):
+    """Rows of one record by field; instants are microseconds, and our clock is the reply's."""
+
+    record: type[Record]
+    rows: int
+    fields: Mapping[str, Values]
+
+
+class Sheet(Bulk, Generic[T]):
+    """A parser of rows by what their columns say, which is asked for a whole reply or, where one is odd, row by row.
+
+    `listed` finds the rows in a reply; `columns` says what rows of this type mean, and raises `Refused` where one of
+    them cannot be read. Whatever is refused about the reply as a whole is refused by `listed`.
+    """
+
+    def __init__(
+        self,
+        listed: Callable[[Reply], Sequence[Raw]],
+        row: type[T],
+        columns: Callable[[Reply, Sequence[T]], Sequence[Columns]],
+        *,
+        strict: bool = False,
+    ) -> None:
+        self._listed = listed
+        self._columns = columns
+        self._one = msgspec.json.Decoder(row, strict=strict)
+        self._many = msgspec.json.Decoder(list[row], strict=strict)  # type: ignore[valid-type]
+
+    def __call__(self, reply: Reply) -> Iterator[Record | Reject]:
+        def read(row: T) -> Iterator[Record]:
+            for columns in self._columns(reply, [row]):
+                yield from _records(reply, columns)
+
+        return rows(self._one, self._listed(reply), read)
+
+    def told(self, reply: Reply) -> list[Columns]:
+        found = self._listed(reply)
+        return list(self._columns(reply, self._many.decode(b"[" + b",".join(found) + b"]"))) if found else []
+
+    def join(self, hour: datetime, replies: Sequence[Reply], told: Sequence[list[Columns]]) -> list[Table]:
+        parts: dict[type[Record], list[tuple[int, Columns]]] = {}
+        for place, sheets in enumerate(told):
+            for columns in sheets:
+                parts.setdefault(columns.record, []).append((place, columns))
+        return [(record, _table(record, hour, replies, of)) for record, of in parts.items()]
+
+
+def from_epoch(values: Sequence[float], unit_s: float = 1e-3) -> Ints:
+    """Counts since 1970 as microseconds; by default of milliseconds. `Refused` as `instant`."""
+    if len(values):
+        instant(min(values), unit_s)
+        instant(max(values), unit_s)
+    return np.rint(np.array(values, dtype=np.float64) * unit_s * 1e6).astype(np.int64)
+
+
+def from_written(values: list[str]) -> list[Any]:
+    """ISO 8601 instants as microseconds; `Refused` as `instant_written`."""
+    try:
+        told: list[Any] = pa.array(values, pa.string()).cast(INSTANT).cast(pa.int64()).to_pylist()
+    except pa.ArrowInvalid:
+        return [(instant_written(value) - EPOCH) // MICROSECOND for value in values]
+    if told:
+        from_epoch([min(told), max(told)], 1e-6)
+    return told
+
+
+def sides(are_sales: Sequence[bool]) -> list[str]:
+    """Of the order that took."""
+    return ["sell" if is_sale else "buy" for is_sale in are_sales]
+
+
+def _records(reply: Reply, columns: Columns) -> Iterator[Record]:
+    schema = schema_of(columns.record)
+    listed = {
+        name: values if isinstance(values, list) else values.tolist() if isinstance(values, np.ndarray) else None
+        for name, values in columns.fields.items()
+    }
+    for n in range(columns.rows):
+        row: dict[str, Any] = {}
+        for name, values in listed.items():
+            value = columns.fields[name] if values is None else values[n]
+            if isinstance(value, int):
+                kind = schema.field(name).type
+                if kind == INSTANT:
+                    value = EPOCH + timedelta(microseconds=value)
+                elif kind == pa.string():
+                    value = str(value)
+            row[name] = value
+        yield columns.record(**row, captured_ts=reply.captured_ts)
+
+
+@cache
+def _defaults(record: type[Record]) -> Mapping[str, Any]:
+    return {field.name: field.default for field in msgspec.structs.fields(record) if not field.required}
+
+
+def _table(
+    record: type[Record], hour: datetime, replies: Sequence[Reply], parts: Sequence[tuple[int, Columns]]
+) -> pa.Table:
+    counts = [columns.rows for _, columns in parts]
+    made = clocks(hour, replies, pa.array(np.repeat([place for place, _ in parts], counts)))
+    part_of = pa.array(np.repeat(np.arange(len(parts)), counts))
+    schema = schema_of(record)
+    for field in schema:
+        if field.name not in made:
+            absent = _defaults(record).get(field.name)
+            values = [columns.fields.get(field.name, absent) for _, columns in parts]
+            made[field.name] = _column(field, values, counts, part_of)
+    return pa.table(made, schema=schema)
+
+
+def _column(
+    field: "pa.Field[Any]", values: Sequence[Values], counts: Sequence[int], part_of: "pa.Array[Any]"
+) -> "pa.Array[Any]":
+    kind = pa.int64() if field.type == INSTANT else field.type
+    if all(isinstance(each, np.ndarray) for each in values):
+        column: pa.Array[Any] = pa.array(np.concatenate([np.asarray(each) for each in values]))
+    elif not any(isinstance(each, list | np.ndarray) for each in values):
+        column = pa.array(values, kind).take(part_of)
+    else:
+        each = (
+            of if isinstance(of, list) else of.tolist() if isinstance(of, np.ndarray) else [of] * n
+            for of, n in zip(values, counts, strict=True)
+        )
+        column = pa.array(list(chain.from_iterable(each)), kind)
+    if len(column) != len(part_of):
+        raise Unplain(f"{field.name}: {len(column)} values of {len(part_of)} rows")
+    if pa.types.is_floating(kind):
+        column = pc.add(column, 0.0)  # a negative zero is zero
+    return column.cast(field.type)
