@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
+from venue_shapes import SHAPES, BookShape, TradeShape
 
 CHUNK_LINES = 10_000
 CHUNK_BYTES = 16 * 1024 * 1024  # a line may be a hundred kilobytes
@@ -88,15 +89,16 @@ def write_lines(path: Path, out: Path) -> int:
 
 
 def _read_book(said: Row, is_checked: bool) -> Rows:
-    body = said["body"]
-    row = _who(said) | {"event_ts": body["T"] * 1_000, "sequence_id": body["lastUpdateId"]}
-    for side, sign in (("bid", -1), ("ask", 1)):
-        levels = body[f"{side}s"]
-        row[f"{side}_px"] = px = [float(level[0]) for level in levels]
-        row[f"{side}_qty"] = qty = [float(level[1]) for level in levels]
+    shape = _SHAPES[said["venue"], said["path"]]
+    number, event_us, *sides = shape.read(said["body"])
+    row = _who(said) | {"event_ts": event_us, "sequence_id": number}
+    first, second = shape.level
+    for side, sign, levels in zip(("bid", "ask"), (-1, 1), sides, strict=True):
+        row[f"{side}_px"] = px = [float(level[first]) for level in levels]
+        row[f"{side}_qty"] = qty = [float(level[second]) for level in levels]
         if is_checked:
             for level in levels:
-                if len(level) != 2 or not _is_exact(level[0]) or not _is_exact(level[1]):
+                if not _is_exact(level[first]) or not _is_exact(level[second]):
                     raise Refused("precision")
             if not all(0 < each < 1e300 for each in px) or not all(0 < each < 1e300 for each in qty):
                 raise Refused("positive")
@@ -110,24 +112,22 @@ def _read_book(said: Row, is_checked: bool) -> Rows:
 def _read_trades(said: Row, is_checked: bool) -> Rows:
     who = _who(said)
     is_aggregate = said["path"].endswith("aggTrades")
-    names = ("a", "p", "q", "T", "m") if is_aggregate else ("id", "price", "qty", "time", "isBuyerMaker")
-    number, price, size, time, maker = names
-    for each in said["body"]:
+    for number, event_us, px, qty, is_sale in _SHAPES[said["venue"], said["path"]].read(said["body"]):
         row = who | {
-            "event_ts": each[time] * 1_000,
-            "trade_id": str(each[number]),
-            "px": float(each[price]),
-            "qty": float(each[size]),
-            "side": "sell" if each[maker] else "buy",
+            "event_ts": event_us,
+            "trade_id": number,
+            "px": float(px),
+            "qty": float(qty),
+            "side": "sell" if is_sale else "buy",
             "is_aggregate": is_aggregate,
         }
         if is_checked:
-            if not _is_exact(each[price]) or not _is_exact(each[size]):
+            if not _is_exact(px) or not _is_exact(qty):
                 raise Refused("precision")
-            if not 0 < row["px"] < 1e300 or not 0 < row["qty"] < 1e300 or not _NAME.fullmatch(row["trade_id"]):
+            if not 0 < row["px"] < 1e300 or not 0 < row["qty"] < 1e300 or not _NAME.fullmatch(number):
                 continue
             _check_clock(row, None)
-        yield (row["symbol"], each[number]), row
+        yield (row["symbol"], number), row
 
 
 def _read_tickers(said: Row, is_checked: bool) -> Rows:
@@ -156,7 +156,7 @@ def _read_tickers(said: Row, is_checked: bool) -> Rows:
 
 
 def _who(said: Row) -> Row:
-    symbol = said["query"].partition("symbol=")[2].partition("&")[0]
+    symbol = said["query"].partition("symbol=")[2].partition("&")[0] or said["path"]
     return {"venue": said["venue"], "symbol": symbol, "kind": "perp", "captured_ts": _micros(said["captured_ts"])}
 
 
@@ -164,17 +164,23 @@ def _micros(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1e6)
 
 
-def _is_exact(number: str) -> bool:
-    """At most 15 significant digits, which a double gives back as they were."""
-    return _LONG.match(number) is None or len(number.replace(".", "").strip("0")) <= 15
+def _is_exact(number: str | float) -> bool:
+    """At most 15 significant digits, which a double gives back as they were; of what was no text nobody can say."""
+    return not isinstance(number, str) or _LONG.match(number) is None or len(number.replace(".", "").strip("0")) <= 15
 
 
 def _check_clock(row: Row, most_us: int | None) -> None:
-    age_us = row["captured_ts"] - row["event_ts"]
-    if age_us < -MINUTE_US or (most_us is not None and age_us > most_us) or not _NAME.fullmatch(row["symbol"]):
+    age_us = row["captured_ts"] - (row["event_ts"] or row["captured_ts"])
+    if age_us < -MINUTE_US or (most_us is not None and age_us > most_us) or not row["symbol"]:
         raise Refused("clock")
 
 
+_BINANCE_BOOK = BookShape("", "", ("bids",), ("asks",), number=("lastUpdateId",), at=("T",))
+_SHAPES: dict[tuple[str, str], Any] = {(shape.venue, shape.path): shape for shape in SHAPES} | {
+    ("binance_usdm", "/fapi/v1/depth"): _BINANCE_BOOK,
+    ("binance_usdm", "/fapi/v1/aggTrades"): TradeShape("", "", (), "a", "T", "p", "q", "m", True),
+    ("binance_usdm", "/fapi/v1/trades"): TradeShape("", "", (), "id", "time", "price", "qty", "isBuyerMaker", True),
+}
 _INSTANT = pa.timestamp("us", tz="UTC")
 _HEAD = [("venue", pa.string()), ("symbol", pa.string()), ("kind", pa.string()), ("captured_ts", _INSTANT)]
 _LEVELS = [(f"{side}_{what}", pa.list_(pa.float64())) for side in ("bid", "ask") for what in ("px", "qty")]

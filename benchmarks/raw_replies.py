@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import venue_shapes
 import zstandard
+from venue_shapes import SHAPES, BookShape, TradeShape
 
 HOUR = datetime(2026, 3, 5, 9, tzinfo=UTC)
 RECORDED_HOUR = datetime(2024, 8, 8, 23, tzinfo=UTC)
@@ -124,12 +126,45 @@ def _recorded_trades(recordings: Path) -> Lines:
         yield line(reply["venue"], reply["path"], reply["query"], at, json.dumps(rows, separators=(",", ":")))
 
 
+def _shaped(shape: BookShape | TradeShape) -> Callable[[Path], Lines]:
+    """What the venue would say of the market of `_generated_books` or `_generated_trades`."""
+
+    def books(_: Path) -> Lines:
+        for body, at in _bodies(_generated_books):
+            sides = ([(px, qty) for px, qty in body[side]] for side in ("bids", "asks"))
+            yield said(at, shape.write(body["lastUpdateId"], body["T"], *sides))  # type: ignore[union-attr, call-arg, arg-type]
+
+    def trades(_: Path) -> Lines:
+        for body, at in _bodies(_generated_trades):
+            fills = [(fill["a"], fill["T"], fill["p"], fill["q"], fill["m"]) for fill in body]
+            yield said(at, shape.write(fills))  # type: ignore[call-arg, arg-type]
+
+    def said(at: datetime, body: str) -> bytes:
+        asked = venue_shapes.example(shape.venue, shape.path)
+        return line(shape.venue, shape.path, asked["query"], at, body)
+
+    return books if shape.dataset == "order_books" else trades
+
+
+def _bodies(lines: Callable[[Path], Lines]) -> Iterator[tuple[Any, datetime]]:
+    for each in lines(Path()):
+        told = json.loads(each)
+        if "symbol=ETHUSDT" not in told["query"]:
+            yield told["body"], datetime.fromisoformat(told["captured_ts"])
+
+
 KINDS = (
     Kind("books of 1,000 levels, recorded", "binance_usdm", "order_books", RECORDED_HOUR, _recorded_books, True),
     Kind("books of 20 levels, generated", "binance_usdm", "order_books", HOUR, _generated_books),
     Kind("trades that were polled, recorded", "binance_usdm", "trades", RECORDED_HOUR, _recorded_trades, True),
     Kind("trades in pages, generated", "binance_usdm", "trades", HOUR, _generated_trades),
     Kind("tickers, generated", "binance_spot", "spot_tickers", HOUR, _generated_tickers),
+    *(
+        Kind(
+            f"{shape.dataset.replace('order_', '')} of {shape.venue}", shape.venue, shape.dataset, HOUR, _shaped(shape)
+        )
+        for shape in SHAPES
+    ),
 )
 
 

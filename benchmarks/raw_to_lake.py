@@ -1,6 +1,6 @@
 """What raw to lake costs: megabytes of raw JSON a second, against `json.loads` and against the floor, and peak memory.
 
-    .venv/bin/python benchmarks/raw_to_lake.py [--size-mb 100] [--recordings FOLDER]
+    .venv/bin/python benchmarks/raw_to_lake.py [--size-mb 100] [--only okx] [--recordings FOLDER]
 
 Each kind of replies is one raw object of about this size, taken by each pipeline in a fresh process:
 
@@ -54,13 +54,17 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--size-mb", type=float, default=100)
     arguments.add_argument("--recordings", type=Path, default=RECORDINGS)
+    arguments.add_argument("--only", default="", help="kinds with this in their name")
     arguments.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.child:
         pipeline, kind, source, folder = given.child
         print(json.dumps(_measured(pipeline, raw_replies.KINDS[int(kind)], Path(source), Path(folder))))  # noqa: T201
         return
-    kinds = [n for n, kind in enumerate(raw_replies.KINDS) if not kind.is_recorded or given.recordings.is_dir()]
+    known = given.recordings.is_dir()
+    kinds = [
+        n for n, kind in enumerate(raw_replies.KINDS) if given.only in kind.name and (known or not kind.is_recorded)
+    ]
     console = Console(width=140)
     table = Table(
         title="raw to lake", caption="MB of raw JSON a processor second; ratios; peak memory of raw to lake, MB"

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl
 
 from ingestion.bulk import Bulk, Table
 from ingestion.envelopes import Envelope, Unreadable
 from ingestion.quarantine import Quarantined
 from ingestion.records import OrderBook, Record
 from ingestion.streams import EVERY_SECOND, Sampling, read_stream
-from ingestion.venues.base import Refused, Reject, Reply, Venue
+from ingestion.venues.base import EARLIEST, Refused, Reject, Reply, Venue
 
 # A parser owes `Refused` for what it cannot read. These are what a slip in one raises on a hostile
 # payload: they cost the reply and are told apart as rule `parser`, and the hour goes on.
@@ -72,7 +71,7 @@ class _Reader:
         self._hour = hour
         self._key = key
         self._raw_dataset = dataset_in(key)
-        self._bulks: dict[tuple[str, str], Bulk | None] = {}  # by path and query
+        self._bulks: dict[tuple[str, str, bytes], Bulk | None] = {}  # by path, query and what was posted
         self._waiting: dict[Bulk, list[Envelope]] = {}
         self._waiting_bytes = 0
 
@@ -98,17 +97,17 @@ class _Reader:
         yield from self._read_waiting()
 
     def _bulk_of(self, envelope: Envelope) -> Bulk | None:
-        asked = envelope.path, envelope.query
-        if asked not in self._bulks:
+        question = envelope.path, envelope.query, bytes(envelope.request)
+        if question not in self._bulks:
             if len(self._bulks) == _MAX_QUESTIONS:
                 self._bulks.clear()
-            self._bulks[asked] = None
-            if envelope.asked is None and self._raw_dataset not in VENDOR_FILES:
-                with suppress(Refused):
-                    query = dict(parse_qsl(envelope.query, keep_blank_values=True))
-                    parse = self._venue.endpoint(envelope.path, query).parse
-                    self._bulks[asked] = parse if isinstance(parse, Bulk) else None
-        return self._bulks[asked] if envelope.venue == self._venue.name and envelope.status == 200 else None
+            self._bulks[question] = None
+            if self._raw_dataset not in VENDOR_FILES:
+                with suppress(*PARSER_SLIPS):  # it is refused where it is read by itself
+                    asked = Reply.read(envelope.path, envelope.query, b"", EARLIEST, envelope.asked)
+                    parse = self._venue.endpoint(asked.path, asked.query).parse
+                    self._bulks[question] = parse if isinstance(parse, Bulk) else None
+        return self._bulks[question] if envelope.venue == self._venue.name and envelope.status == 200 else None
 
     def _read_waiting(self) -> Iterator[Said]:
         for bulk, envelopes in self._waiting.items():
