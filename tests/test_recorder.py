@@ -16,7 +16,7 @@ from ingestion.hours import hour_of
 from ingestion.raw import RawZone
 from ingestion.recorder import Recorder
 from ingestion.recorder.recorder import Recorded
-from ingestion.recorder.spool import Spool
+from ingestion.recorder.spool import Spool, read_mark
 from ingestion.records import OrderBook, StreamHole
 from ingestion.storage import StorageError, Store
 from ingestion.streams import Sampling, read_stream
@@ -376,7 +376,7 @@ class TestTheBuffer:
             at = spool.stamp()
             spool.put(frame(1, at))
             writing = asyncio.create_task(spool.run())
-            while spool.unended() is None:  # the mark follows what it tells of
+            while read_mark(raw.store, "toy") is None:  # the mark follows what it tells of
                 await asyncio.sleep(0)
             writing.cancel()  # and no close: it was killed
             await asyncio.gather(writing, return_exceptions=True)
@@ -385,6 +385,32 @@ class TestTheBuffer:
         at = asyncio.run(begin())
 
         async def look() -> Any:
-            return Spool(raw, "toy", SystemClock()).unended()
+            return Spool(raw, "toy", SystemClock()).begin()
 
         assert asyncio.run(look()).written_ts == at
+
+    def test_an_end_before_anything_was_written_is_found_by_the_next(self, tmp_path: Path) -> None:
+        raw = raw_zone(tmp_path)
+        before = SystemClock().now()
+
+        async def begin() -> Any:
+            spool = Spool(raw, "toy", SystemClock())
+            found = spool.begin()
+            spool.put(frame(1, spool.stamp()))  # and no close: it was killed
+            return found
+
+        assert asyncio.run(begin()) is None
+        mark = asyncio.run(begin())
+        assert before <= mark.written_ts <= SystemClock().now()
+        assert asyncio.run(begin()) == mark  # until what is noted of it is written
+
+    def test_an_end_in_order_leaves_nothing_to_find(self, tmp_path: Path) -> None:
+        raw = raw_zone(tmp_path)
+
+        async def begin_and_end() -> Any:
+            spool = Spool(raw, "toy", SystemClock())
+            found = spool.begin()
+            return found, await spool.close()
+
+        assert asyncio.run(begin_and_end()) == (None, 0)
+        assert asyncio.run(begin_and_end()) == (None, 0)

@@ -15,6 +15,8 @@ from pathlib import Path
 from websockets.asyncio.server import ServerConnection
 
 from ingestion.envelopes import Envelope
+from ingestion.raw import RawZone
+from ingestion.recorder.spool import read_mark
 from ingestion.venues import VENUES
 from tests.stream_server import InThread
 from tests.test_recorder import at_of, frames, kept, notes, raw_zone
@@ -42,7 +44,7 @@ class TestTheCommand:
         with sending(400) as (server, sent):
             with recorder_process(tmp_path, server.address, flush_s=0.2) as process:
                 assert sent.wait(WITHIN_S)
-                while not raw.store.exists("recorder/binance_spot.json"):
+                while not is_marked(raw):
                     assert process.poll() is None
                 process.kill()
                 process.communicate(timeout=WITHIN_S)
@@ -59,6 +61,26 @@ class TestTheCommand:
         assert killed["event"] == "killed"
         assert datetime.fromisoformat(killed["since_ts"]) == at_of(first[-1])
         assert "ended without a word" in output
+
+    def test_kill_9_before_anything_was_flushed_is_told_by_the_next_recorder_too(self, tmp_path: Path) -> None:
+        raw = raw_zone(tmp_path)
+        with sending(400) as (server, sent):
+            with recorder_process(tmp_path, server.address) as process:
+                assert sent.wait(WITHIN_S)
+                process.kill()
+                process.communicate(timeout=WITHIN_S)
+            assert kept(raw, "binance_spot") == []
+            began = read_mark(raw.store, "binance_spot")
+            sent.clear()
+            with recorder_process(tmp_path, server.address) as process:
+                assert sent.wait(WITHIN_S)
+                process.send_signal(signal.SIGTERM)
+                process.communicate(timeout=WITHIN_S)
+        killed = next(json.loads(e.reply_bytes) for e in kept(raw, "binance_spot") if e.method == "NOTE")
+
+        assert began is not None
+        assert killed["event"] == "killed"
+        assert datetime.fromisoformat(killed["since_ts"]) == began.written_ts
 
     def test_references_are_swept_beside_the_streams(self, tmp_path: Path) -> None:
         """Coinbase streams the tickers of bitcoin and ether; what a stablecoin is worth comes by REST alone."""
@@ -85,6 +107,12 @@ class TestTheCommand:
         assert process.returncode == 1
         assert "venues ethereum: none of them has streams" in output
         assert not (tmp_path / "lake").exists()
+
+
+def is_marked(raw: RawZone) -> bool:
+    """Whether something is written, and the mark tells of the last of it."""
+    mark, found = read_mark(raw.store, "binance_spot"), kept(raw, "binance_spot")
+    return mark is not None and bool(found) and mark.written_ts == at_of(found[-1])
 
 
 def numbers(found: list[Envelope]) -> list[int]:

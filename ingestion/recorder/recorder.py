@@ -140,7 +140,7 @@ class Recorder:
 
     def _note_killed(self) -> None:
         for name, spool in self.spools.items():
-            mark = spool.unended()
+            mark = spool.begin()
             if mark is not None:
                 LOG.warning("%s: an earlier recorder ended without a word after %s", name, mark.written_ts)
                 for listener in (each for line in self._lines if line.venue.name == name for each in line.listening):

@@ -2,7 +2,8 @@
 
 An object is sealed when it is large or old enough and at the end of its hour. While the store cannot be written, the
 buffer fills up to its bound and no further; what came meanwhile is counted, and the count is noted.
-A small mark beside the raw zone says up to when all is written, and whether the recorder ended in order.
+A small mark beside the raw zone says up to when all is written, and whether the recorder ended in order. It is there
+from the recorder's first moment, so that one that was killed before it wrote anything is found out too.
 """
 
 import asyncio
@@ -115,10 +116,16 @@ class Spool:
             return lost
         return 0
 
-    def unended(self) -> Mark | None:
-        """The mark of an earlier recorder that ended without a word; none if it ended in order or never was."""
-        mark = read_mark(self._raw.store, self._venue)
-        return None if mark is None or mark.is_ended else mark
+    def begin(self) -> Mark | None:
+        """The mark of an earlier recorder that ended without a word; where there is none, mark that this one began."""
+        earlier = read_mark(self._raw.store, self._venue)
+        if earlier is not None and not earlier.is_ended:
+            return earlier  # it stands until what is noted of it is written
+        try:
+            self._put_mark(Mark(self._clock.now(), is_ended=False))
+        except StorageError as error:
+            LOG.warning("%s: cannot mark that recording began (%s)", self._venue, error)
+        return None
 
     def _seal(self) -> None:
         if self._open:
@@ -143,8 +150,10 @@ class Spool:
         await self._mark(is_ended=False, at=part[-1].at)
 
     async def _mark(self, *, is_ended: bool, at: datetime | None = None) -> None:
-        told = msgspec.json.encode(Mark(at or self._clock.now(), is_ended))
-        await asyncio.to_thread(self._raw.store.put, _key(self._venue), told)
+        await asyncio.to_thread(self._put_mark, Mark(at or self._clock.now(), is_ended))
+
+    def _put_mark(self, mark: Mark) -> None:
+        self._raw.store.put(_key(self._venue), msgspec.json.encode(mark))
 
 
 _never: Callable[[object], bool] = lambda state: False  # noqa: E731 (a stop that never comes)
