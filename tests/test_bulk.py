@@ -17,6 +17,7 @@ from ingestion.bulk import Bulk, Joined
 from ingestion.columns import to_records
 from ingestion.ladders import Ladder
 from ingestion.records import Record
+from ingestion.sheets import from_written
 from ingestion.venues import VENUES
 from ingestion.venues.base import Refused, Reject, Reply
 from tests.conftest import RECORDINGS
@@ -197,3 +198,25 @@ def test_a_side_that_is_no_list_of_levels_is_left_to_the_parser(side: str) -> No
 
     assert bulk.read_all(HOUR, replies).unplain == [0]
     assert bulk.read_all(HOUR, replies[:1]).unplain == [0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-02T13:00:04.812345Z",
+        "2026-01-02T13:00:04.81234567Z",
+        "2026-01-02 13:00+02",
+        "20260102T130004Z",
+        "2026-01-02T13:00:04",
+        "1999-01-01T00:00:00Z",
+        "noon",
+    ],
+)
+def test_written_instants_are_read_many_at_once_as_one_by_one(text: str) -> None:
+    def told(texts: list[str]) -> object:
+        try:
+            return set(from_written(texts))
+        except Refused as refused:
+            return refused.rule, refused.reason
+
+    assert told([text] * 100) == told([text])
