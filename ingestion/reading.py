@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl
 
 from ingestion.bulk import Bulk, Table
 from ingestion.envelopes import Envelope, Unreadable
@@ -72,7 +71,7 @@ class _Reader:
         self._hour = hour
         self._key = key
         self._raw_dataset = dataset_in(key)
-        self._bulks: dict[tuple[str, str], Bulk | None] = {}  # by path and query
+        self._bulks: dict[tuple[str, str, bytes], Bulk | None] = {}  # by path, query and what a POST asked
         self._waiting: dict[Bulk, list[Envelope]] = {}
         self._waiting_bytes = 0
 
@@ -98,15 +97,15 @@ class _Reader:
         yield from self._read_waiting()
 
     def _bulk_of(self, envelope: Envelope) -> Bulk | None:
-        asked = envelope.path, envelope.query
+        asked = envelope.path, envelope.query, bytes(envelope.request)
         if asked not in self._bulks:
             if len(self._bulks) == _MAX_QUESTIONS:
                 self._bulks.clear()
             self._bulks[asked] = None
-            if envelope.asked is None and self._raw_dataset not in VENDOR_FILES:
-                with suppress(Refused):
-                    query = dict(parse_qsl(envelope.query, keep_blank_values=True))
-                    parse = self._venue.endpoint(envelope.path, query).parse
+            if self._raw_dataset not in VENDOR_FILES:
+                with suppress(ValueError):  # `Refused` among them
+                    question = Reply.read(envelope.path, envelope.query, b"", self._hour, envelope.asked)
+                    parse = self._venue.endpoint(question.path, question.query).parse
                     self._bulks[asked] = parse if isinstance(parse, Bulk) else None
         return self._bulks[asked] if envelope.venue == self._venue.name and envelope.status == 200 else None
 
