@@ -20,7 +20,9 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 _DIGITS = b"0123456789."
+_IS_DIGIT = bytes(letter in _DIGITS for letter in range(256))
 _DOT, _ZERO, _COMMA = b".0,"
+_MOST = 1e300  # as `Finite`
 _SPAN_US = tuple(int(each.timestamp()) * 1_000_000 for each in (EARLIEST, LATEST))
 
 
@@ -47,7 +49,8 @@ class Ladder(Bulk):
 
     `level` is how a level is written, all digits and decimal points left out: `["",""]` is a price and a size as text,
     `["",,]` would be a price as text with two numbers after it. `read` says the rest of a reply, refusing what the
-    parser does; it need not judge the sides. A price or size of zero, a sign or an exponent is for the parser.
+    parser does; it need not judge the sides. A price or size of zero, a sign or an exponent is for the parser, as is
+    a fraction in any other place.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class _Shape:
         self._at = at
         self._width = level.count(b",") + 1  # numbers a level
         self._opening = level[:1]
+        self._has_names = b":" in level
         self._marks = bytes(set(b"[]" + level) - set(b","))
         self._of = lru_cache(maxsize=4096)(lambda count: b"[" + b",".join([level] * count) + b"]")
 
@@ -117,14 +121,15 @@ class _Shape:
             return _Side(None, None, is_odd)
         told = [side for side in sides if side != b"[]"]
         text = b",".join(told)
-        if text.translate(None, _DIGITS) != b",".join(self._of(count) for count in counts.tolist() if count):
+        shape = b",".join(self._of(count) for count in counts.tolist() if count)
+        if text.translate(None, _DIGITS) != shape or not self._is_named(text, int(counts.sum())):
             is_odd[:] = [
-                side != b"[]" and side.translate(None, _DIGITS) != self._of(count)
+                side != b"[]" and (side.translate(None, _DIGITS) != self._of(count) or not self._is_named(side, count))
                 for side, count in zip(sides, counts.tolist(), strict=True)
             ]
             return _Side(None, None, is_odd)
         numbers, is_strange = _numbers(text.translate(None, self._marks))
-        is_strange[: len(numbers)] |= ~self._is_positive(numbers)
+        is_strange[: len(numbers)] |= ~self._is_fine(numbers)
         if is_strange.any():
             is_odd[np.searchsorted(np.cumsum(counts) * self._width, np.flatnonzero(is_strange), side="right")] = True
             return _Side(None, None, is_odd)
@@ -132,12 +137,23 @@ class _Shape:
         px, qty = (pa.ListArray.from_arrays(ends, pa.array(numbers[place :: self._width])) for place in self._at)  # type: ignore[call-overload]
         return _Side(px, qty, is_odd)
 
-    def _is_positive(self, numbers: Floats) -> Bools:
-        """Of numbers that are a price or a size; of others, always."""
-        is_fine = (numbers > 0) & (numbers < np.inf)
+    def _is_named(self, text: bytes, count: int) -> bool:
+        """Whether the names in so many levels have no digits of their own, which the shape would not show."""
+        return not self._has_names or _runs(text) == count * self._width
+
+    def _is_fine(self, numbers: Floats) -> Bools:
+        """Whether prices and sizes are over zero, and others whole."""
+        is_fine = (numbers > 0) & (numbers <= _MOST)
         for place in set(range(self._width)) - set(self._at):
-            is_fine[place :: self._width] = True
+            others = numbers[place :: self._width]
+            is_fine[place :: self._width] = (others <= _MOST) & (others == np.floor(others))
         return is_fine
+
+
+def _runs(text: bytes) -> int:
+    """How many runs of digits and decimal points there are."""
+    is_digit = np.frombuffer(text.translate(_IS_DIGIT), dtype=np.uint8)
+    return int(np.count_nonzero(is_digit[1:] > is_digit[:-1]))
 
 
 def _numbers(text: bytes) -> tuple[Floats, Bools]:

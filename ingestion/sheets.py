@@ -16,13 +16,15 @@ from msgspec import Raw
 from ingestion.bulk import Bulk, Table, Unplain, clocks
 from ingestion.columns import EPOCH, INSTANT, MICROSECOND, schema_of
 from ingestion.records import Record
-from ingestion.venues.base import Reject, Reply, instant, rows
+from ingestion.venues.base import Refused, Reject, Reply, instant, rows
 from ingestion.venues.wire import instant_written
 
 T = TypeVar("T")
 
 Ints = npt.NDArray[np.int64]
 Values: TypeAlias = "list[Any] | Ints | str | float | bool | None"  # of each row, or of all; absent: its default
+
+_MANY = 16  # texts: for fewer, Arrow's casts take longer than to read them one by one
 
 
 class Columns(NamedTuple):
@@ -82,12 +84,14 @@ def from_epoch(values: Sequence[float], unit_s: float = 1e-3) -> Ints:
 
 def from_written(values: list[str]) -> list[Any]:
     """ISO 8601 instants as microseconds; `Refused` as `instant_written`."""
+    if len(values) < _MANY:
+        return [(instant_written(value) - EPOCH) // MICROSECOND for value in values]
     try:
         told: list[Any] = pa.array(values, pa.string()).cast(INSTANT).cast(pa.int64()).to_pylist()
-    except pa.ArrowInvalid:
+        if told:
+            from_epoch([min(told), max(told)], 1e-6)
+    except (pa.ArrowInvalid, Refused):
         return [(instant_written(value) - EPOCH) // MICROSECOND for value in values]
-    if told:
-        from_epoch([min(told), max(told)], 1e-6)
     return told
 
 
@@ -97,23 +101,30 @@ def sides(are_sales: Sequence[bool]) -> list[str]:
 
 
 def _records(reply: Reply, columns: Columns) -> Iterator[Record]:
-    schema = schema_of(columns.record)
-    listed = {
-        name: values if isinstance(values, list) else values.tolist() if isinstance(values, np.ndarray) else None
-        for name, values in columns.fields.items()
-    }
-    for n in range(columns.rows):
-        row: dict[str, Any] = {}
-        for name, values in listed.items():
-            value = columns.fields[name] if values is None else values[n]
-            if isinstance(value, int):
-                kind = schema.field(name).type
-                if kind == INSTANT:
-                    value = EPOCH + timedelta(microseconds=value)
-                elif kind == pa.string():
-                    value = str(value)
-            row[name] = value
-        yield columns.record(**row, captured_ts=reply.captured_ts)
+    spellings = _spellings(columns.record)
+    told = []
+    for name, values in columns.fields.items():
+        listed = values if isinstance(values, list) else _repeated(values, columns.rows)
+        spell = spellings.get(name)
+        told.append([spell(each) if isinstance(each, int) else each for each in listed] if spell else listed)
+    for row in zip(*told, strict=True):
+        yield columns.record(**dict(zip(columns.fields, row, strict=True)), captured_ts=reply.captured_ts)
+
+
+def _repeated(values: Values, count: int) -> list[Any]:
+    return values.tolist() if isinstance(values, np.ndarray) else [values] * count
+
+
+@cache
+def _spellings(record: type[Record]) -> Mapping[str, Callable[[int], Any]]:
+    """What a whole number is in a record's fields, where it is no number."""
+    kinds = {field.name: field.type for field in schema_of(record)}
+    instants = {name: _at for name, kind in kinds.items() if kind == INSTANT}
+    return {**instants, **{name: str for name, kind in kinds.items() if kind == pa.string()}}
+
+
+def _at(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 @cache

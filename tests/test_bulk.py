@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 
 from ingestion.bulk import Bulk, Joined
 from ingestion.columns import to_records
+from ingestion.envelopes import seal
 from ingestion.ladders import Ladder
+from ingestion.reading import read
 from ingestion.records import Record
+from ingestion.sheets import from_written
 from ingestion.venues import VENUES
 from ingestion.venues.base import Refused, Reject, Reply
 from tests.conftest import RECORDINGS
@@ -197,3 +200,66 @@ def test_a_side_that_is_no_list_of_levels_is_left_to_the_parser(side: str) -> No
 
     assert bulk.read_all(HOUR, replies).unplain == [0]
     assert bulk.read_all(HOUR, replies[:1]).unplain == [0]
+
+
+@pytest.mark.parametrize(
+    "level",
+    [
+        '{"px2":"0.1","sz":"12","n":2}',
+        '{"p2x":"0.1","sz":"12","n":2}',
+        '{"px":"0.1","sz":"12","n":2.5}',
+        f'{{"px":"{"1" * 305}","sz":"12","n":2}}',
+    ],
+    ids=["a digit in a name", "a digit within a name", "a fraction of an order", "beyond any number"],
+)
+def test_a_level_of_another_kind_is_left_to_the_parser(level: str) -> None:
+    asked = {"type": "l2Book", "coin": "BTC"}
+    bulk = VENUES["hyperliquid"].endpoint("/info", asked).parse
+    assert isinstance(bulk, Ladder)
+    plain = '{"px":"0.2","sz":"1","n":1}'
+    bodies = [
+        f'{{"coin":"BTC","time":1767358804877,"levels":[[{levels}],[]]}}'.encode()
+        for levels in (plain, f"{plain},{level}")
+    ]
+
+    assert bulk.read_all(HOUR, [Reply("/info", asked, body, HOUR) for body in bodies]).unplain == [1]
+
+
+def test_answers_to_questions_asked_by_post_are_read_at_once() -> None:
+    body = b'{"coin":"BTC","time":1767358804877,"levels":[[{"px":"0.2","sz":"1","n":1}],[]]}'
+    answer = seal(
+        venue="hyperliquid",
+        host="api.hyperliquid.xyz",
+        path="/info",
+        query="",
+        status=200,
+        captured_ts=HOUR,
+        body=body,
+        asked='{"type":"l2Book","coin":"BTC"}',
+    )
+    said = list(read(VENUES["hyperliquid"], HOUR, [("raw/hyperliquid/order_books/x", [answer, answer])]))
+
+    assert [table.num_rows for each in said for _, table in each.tables] == [2]
+    assert not any(each.rows or each.refused for each in said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-02T13:00:04.812345Z",
+        "2026-01-02T13:00:04.81234567Z",
+        "2026-01-02 13:00+02",
+        "20260102T130004Z",
+        "2026-01-02T13:00:04",
+        "1999-01-01T00:00:00Z",
+        "noon",
+    ],
+)
+def test_written_instants_are_read_many_at_once_as_one_by_one(text: str) -> None:
+    def told(texts: list[str]) -> object:
+        try:
+            return set(from_written(texts))
+        except Refused as refused:
+            return refused.rule, refused.reason
+
+    assert told([text] * 100) == told([text])

@@ -10,8 +10,8 @@ from ingestion.venues.base import Endpoint, Plan, Request, Venue
 from ingestion.venues.coinbase_replies import (
     TRADES_A_PAGE,
     next_trades,
+    order_books,
     parse_candles,
-    parse_order_book,
     parse_products,
     parse_ticker,
     parse_trades,
@@ -78,7 +78,7 @@ COINBASE = Venue(
         Endpoint(
             "order_books",
             _PAIR + "book",
-            parse_order_book,
+            order_books,
             lambda plan: _ask("book", _pairs(plan), ("level", "2")),
             proof="recording",
         ),

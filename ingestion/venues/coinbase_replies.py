@@ -4,13 +4,17 @@ Whose a reply is stands only in its path.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 
+from ingestion.bulk import Unplain
+from ingestion.columns import EPOCH, MICROSECOND
+from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotTicker, Trade
+from ingestion.sheets import Columns, Sheet, Values, from_written, sides
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.wire import Finite, Name, Seen, above_zero, agree, instant_written, instrument
 
@@ -19,7 +23,6 @@ GRANULARITIES_S = (60, 300, 900, 3_600, 21_600, 86_400)
 
 _NAME = re.compile(r"(?P<base>[A-Z0-9]+)-(?P<quote>[A-Z0-9]+)")
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_TAKERS: dict[str, Literal["buy", "sell"]] = {"buy": "sell", "sell": "buy"}  # by the maker's side
 
 
 def read_name(symbol: str) -> Name:
@@ -117,7 +120,15 @@ class _Book(msgspec.Struct):
     time: str | None = None
 
 
-_BOOK = msgspec.json.Decoder(_Book, strict=False)
+class _Head(msgspec.Struct):
+    sequence: int
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+    auction_mode: bool = False
+    time: str | None = None
+
+
+_BOOK, _HEAD = msgspec.json.Decoder(_Book, strict=False), msgspec.json.Decoder(_Head, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -139,6 +150,19 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
         ask_px=tuple(level[0] for level in book.asks),
         ask_qty=tuple(level[1] for level in book.asks),
     )
+
+
+def _depth(reply: Reply) -> Depth:
+    symbol = _asked(reply)
+    refuse_beyond_float64(reply.body, reply.path)
+    head = _HEAD.decode(reply.body)
+    if head.auction_mode:
+        raise Unplain(reply.path)
+    event_us = None if head.time is None else (instant_written(head.time) - EPOCH) // MICROSECOND
+    return Depth(Who("coinbase", "spot", symbol), head.sequence, event_us, head.bids, head.asks)
+
+
+order_books = Ladder(parse_order_book, _depth, level=b'["","",]')
 
 
 class _Ticker(msgspec.Struct):
@@ -179,18 +203,28 @@ class _Trade(msgspec.Struct):
 _TRADE = msgspec.json.Decoder(_Trade, strict=False)
 
 
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`/products/…/trades`. `side` is the resting order's: the aggressor did the opposite.
+def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
+    _asked(reply)
+    return _listed(reply)
 
-    https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products/get-product-trades
-    """
-    symbol = _asked(reply)
 
-    def read(row: _Trade) -> list[Record]:
-        seen = _seen(reply, symbol, instant_written(row.time))
-        return [Trade(**seen, trade_id=str(row.trade_id), px=row.price, qty=row.size, side=_TAKERS[row.side])]
+def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+    fields: dict[str, Values] = {
+        "venue": "coinbase",
+        "symbol": _asked(reply),
+        "kind": "spot",
+        "event_ts": from_written([fill.time for fill in fills]),
+        "trade_id": [str(fill.trade_id) for fill in fills],
+        "px": [fill.price for fill in fills],
+        "qty": [fill.size for fill in fills],
+        "side": sides([fill.side == "buy" for fill in fills]),
+    }
+    return [Columns(Trade, len(fills), fields)]
 
-    return rows(_TRADE, _listed(reply), read)
+
+# `/products/…/trades`. `side` is the resting order's: the aggressor did the opposite.
+# https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products/get-product-trades
+parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)
 
 
 def next_trades(request: Request, reply: Reply) -> Request | None:

@@ -21,7 +21,7 @@ from ingestion.venues.deribit_history import (
 )
 from ingestion.venues.deribit_names import terms
 from ingestion.venues.deribit_quotes import parse_book_summaries, parse_ticker
-from ingestion.venues.deribit_replies import parse_index_price, parse_instruments, parse_order_book
+from ingestion.venues.deribit_replies import order_books, parse_index_price, parse_instruments
 from ingestion.venues.deribit_stream import streams
 
 PUBLIC = "/api/v2/public/"
@@ -126,7 +126,7 @@ DERIBIT = Venue(
         Endpoint(
             "order_books",
             PUBLIC + "get_order_book",
-            parse_order_book,
+            order_books,
             lambda plan: _each_symbol(plan, "get_order_book", ("perp", "future"), ("depth", str(DEPTH))),
         ),
         Endpoint(

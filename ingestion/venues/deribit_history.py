@@ -1,12 +1,13 @@
 """What Deribit keeps: trades with their liquidations, settled funding, bars, and the volatility index DVOL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
 
 import msgspec
 
-from ingestion.records import Candle, FundingRate, Liquidation, Record, Trade, VolatilityIndex
+from ingestion.records import Candle, FundingRate, Kind, Liquidation, Record, Trade, VolatilityIndex
+from ingestion.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.deribit_names import read_name
 from ingestion.venues.deribit_replies import answer, listed, seen_by
@@ -42,29 +43,60 @@ _NUMBER = msgspec.json.Decoder(Finite)
 _OPPOSITE: dict[str, Literal["buy", "sell"]] = {"buy": "sell", "sell": "buy"}
 
 
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`get_last_trades_by_…`; `direction` is the taker's, so a liquidated maker did the opposite.
-
-    Asked for more than 24 hours ago, Deribit answers with nothing and no error: `Refused`, for it is not known.
-    https://docs.deribit.com/api-reference/market-data/public-get_last_trades_by_currency_and_time
-    """
+def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
     page = decode(_TRADES, bytes(answer(reply).result), f"deribit {reply.path}: result")
     start = reply.query.get("start_timestamp", "")
     if not page.trades and start.isdigit() and reply.captured_ts - instant(int(start)) > KEPT:
         raise Refused("too_old", f"deribit {reply.path}: no trades, but they were asked for after more than 24 hours")
+    return page.trades
 
-    def read(row: _Trade) -> list[Record]:
-        for number in (row.price, row.amount):
-            refuse_beyond_float64(bytes(number), f"{row.instrument_name} trade {row.trade_id}")
-        px, qty = _NUMBER.decode(row.price), _NUMBER.decode(row.amount)
-        seen = seen_by(reply, row.instrument_name, read_name(row.instrument_name).kind, row.timestamp)
-        found: list[Record] = [Trade(**seen, trade_id=row.trade_id, px=px, qty=qty, side=row.direction)]
-        for party in row.liquidation or "":
-            side = row.direction if party == "T" else _OPPOSITE[row.direction]
-            found.append(Liquidation(**seen, liquidation_id=row.trade_id, side=side, px=px, px_source="fill", qty=qty))
-        return found
 
-    return rows(_TRADE, page.trades, read)
+def _refuse_long_numbers(fills: Sequence[_Trade]) -> None:
+    try:
+        refuse_beyond_float64(b",".join(number for fill in fills for number in (fill.price, fill.amount)), "trades")
+    except Refused:
+        for fill in fills:
+            for number in (fill.price, fill.amount):
+                refuse_beyond_float64(bytes(number), f"{fill.instrument_name} trade {fill.trade_id}")
+
+
+def _trade_columns(_: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+    _refuse_long_numbers(fills)
+    px, qty = [_NUMBER.decode(fill.price) for fill in fills], [_NUMBER.decode(fill.amount) for fill in fills]
+    symbols, event_us = [fill.instrument_name for fill in fills], from_epoch([fill.timestamp for fill in fills])
+    kinds: list[Kind] = [read_name(symbol).kind for symbol in symbols]
+    trades: dict[str, Values] = {
+        "venue": "deribit",
+        "symbol": symbols,
+        "kind": kinds,
+        "event_ts": event_us,
+        "trade_id": [fill.trade_id for fill in fills],
+        "px": px,
+        "qty": qty,
+        "side": [fill.direction for fill in fills],
+    }
+    forced = [(n, party) for n, fill in enumerate(fills) if fill.liquidation for party in fill.liquidation]
+    if not forced:
+        return [Columns(Trade, len(fills), trades)]
+    places = [n for n, _ in forced]
+    liquidations: dict[str, Values] = {
+        "venue": "deribit",
+        "symbol": [symbols[n] for n in places],
+        "kind": [kinds[n] for n in places],
+        "event_ts": event_us[places],
+        "liquidation_id": [fills[n].trade_id for n in places],
+        "side": [fills[n].direction if party == "T" else _OPPOSITE[fills[n].direction] for n, party in forced],
+        "px": [px[n] for n in places],
+        "px_source": "fill",
+        "qty": [qty[n] for n in places],
+    }
+    return [Columns(Trade, len(fills), trades), Columns(Liquidation, len(forced), liquidations)]
+
+
+# `get_last_trades_by_…`; `direction` is the taker's, so a liquidated maker did the opposite.
+# Asked for more than 24 hours ago, Deribit answers with nothing and no error: `Refused`, for it is not known.
+# https://docs.deribit.com/api-reference/market-data/public-get_last_trades_by_currency_and_time
+parse_trades = Sheet(_listed_trades, _Trade, _trade_columns, strict=True)
 
 
 def next_trades(request: Request, reply: Reply) -> Request | None:

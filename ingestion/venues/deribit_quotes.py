@@ -3,11 +3,12 @@
 Volatilities are percent on the wire. Open interest counts what sizes count: US dollars, or base coin.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from ingestion.records import FutureTicker, OpenInterest, OptionQuote, PerpTicker, Record, SpotTicker
+from ingestion.records import FutureTicker, Kind, OpenInterest, OptionQuote, PerpTicker, Record, SpotTicker
+from ingestion.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.base import Refused, Reject, Reply, rows
 from ingestion.venues.deribit_names import FUNDING_INTERVAL_S, amount_unit, read_name
 from ingestion.venues.deribit_replies import answer, listed, seen_by
@@ -31,49 +32,77 @@ class _Summary(msgspec.Struct):
     current_funding: Finite | None = None  # perpetuals
 
 
-_SUMMARY = msgspec.json.Decoder(_Summary)
+def _listed_summaries(reply: Reply) -> list[msgspec.Raw]:
+    return listed(answer(reply), reply)
 
 
-def parse_book_summaries(reply: Reply) -> Iterator[Record | Reject]:
-    """`get_book_summary_by_currency` and `…_by_instrument`.
-
-    `estimated_delivery_price` is the index, and its average in the half hour before a delivery.
-    """
-
-    def read(row: _Summary) -> list[Record]:
+def _summary_columns(_: Reply, told: Sequence[_Summary]) -> list[Columns]:
+    alike: dict[tuple[Kind, bool], list[_Summary]] = {}
+    for row in told:
         name = read_name(row.instrument_name)
-        seen = seen_by(reply, row.instrument_name, name.kind, row.creation_timestamp)
-        if name.kind == "option":
-            quote = OptionQuote(
-                **seen,
-                bid_px=row.bid_price,
-                ask_px=row.ask_price,
-                mark_px=above_zero(row.mark_price),  # 0 is a mark too small for the venue's digits
-                last_px=row.last,
-                forward_px=_needed(seen, "underlying_price", row.underlying_price),
-                index_px=row.estimated_delivery_price,
-                mark_iv_ann=_decimal(above_zero(row.mark_iv)),
-                volume_24h_qty=row.volume,
-            )
-            return [quote, _open_interest(seen, name, row.open_interest)]
-        quotes: Quotes = {
-            "bid_px": row.bid_price,
-            "bid_qty": None,
-            "ask_px": row.ask_price,
-            "ask_qty": None,
-            "last_px": row.last,
-            "volume_24h_base": row.volume,
-            "volume_24h_quote": _volume_quote(name, row.volume_notional, row.volume_usd),
-        }
-        ticker = _ticker(seen, name, quotes, row.mark_price, row.estimated_delivery_price, row.current_funding)
-        return [ticker] if name.kind == "spot" else [ticker, _open_interest(seen, name, row.open_interest)]
+        alike.setdefault((name.kind, name.is_inverse), []).append(row)
+    return [columns for its in alike.values() for columns in _columns_of(read_name(its[0].instrument_name), its)]
 
-    return rows(_SUMMARY, listed(answer(reply), reply), read)
+
+def _columns_of(name: Name, told: Sequence[_Summary]) -> list[Columns]:
+    """Of rows whose names are of one kind, all inverse or all linear."""
+    seen: dict[str, Values] = {
+        "venue": "deribit",
+        "symbol": [row.instrument_name for row in told],
+        "kind": name.kind,
+        "event_ts": from_epoch([row.creation_timestamp for row in told]),
+    }
+    quotes: dict[str, Values] = {
+        **seen,
+        "bid_px": [row.bid_price for row in told],
+        "ask_px": [row.ask_price for row in told],
+        "last_px": [row.last for row in told],
+    }
+    if name.kind == "option":
+        quotes["mark_px"] = [row.mark_price or None for row in told]  # 0 is a mark too small for the venue's digits
+        quotes["forward_px"] = _all(told, name, "underlying_price")
+        quotes["index_px"] = [row.estimated_delivery_price for row in told]
+        quotes["mark_iv_ann"] = [row.mark_iv / 100 if row.mark_iv else None for row in told]
+        quotes["volume_24h_qty"] = [row.volume for row in told]
+        return [Columns(OptionQuote, len(told), quotes), _interest(seen, name, told)]
+    quotes["volume_24h_base"] = [row.volume for row in told]
+    quotes["volume_24h_quote"] = [_volume_quote(name, row.volume_notional, row.volume_usd) for row in told]
+    if name.kind == "spot":
+        return [Columns(SpotTicker, len(told), quotes)]
+    quotes["mark_px"] = [row.mark_price for row in told]
+    quotes["index_px"] = _all(told, name, "estimated_delivery_price")
+    if name.kind == "future":
+        return [Columns(FutureTicker, len(told), quotes), _interest(seen, name, told)]
+    quotes["funding_rate"] = _all(told, name, "current_funding")
+    quotes["funding_interval_s"] = FUNDING_INTERVAL_S
+    return [Columns(PerpTicker, len(told), quotes), _interest(seen, name, told)]
+
+
+def _interest(seen: Mapping[str, Values], name: Name, told: Sequence[_Summary]) -> Columns:
+    qty = _all(told, name, "open_interest")
+    base = qty if amount_unit(name) == "base" else None
+    return Columns(OpenInterest, len(told), {**seen, "open_interest_qty": qty, "open_interest_base": base})
+
+
+def _all(told: Sequence[_Summary], name: Name, field: str) -> Values:
+    values = [getattr(row, field) for row in told]
+    if None in values:
+        raise _lacks(told[values.index(None)].instrument_name, field, name.kind)
+    return values
+
+
+def _lacks(symbol: str, field: str, kind: Kind) -> Refused:
+    return Refused("schema", f"{symbol}: no `{field}`, which every {kind} has")
+
+
+# `get_book_summary_by_currency` and `…_by_instrument`.
+# `estimated_delivery_price` is the index, and its average in the half hour before a delivery.
+parse_book_summaries = Sheet(_listed_summaries, _Summary, _summary_columns, strict=True)
 
 
 def _needed(seen: Seen, field: str, value: float | None) -> float:
     if value is None:
-        raise Refused("schema", f"{seen['symbol']}: no `{field}`, which every {seen['kind']} has")
+        raise _lacks(seen["symbol"], field, seen["kind"])
     return value
 
 

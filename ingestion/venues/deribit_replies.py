@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import IndexPrice, Kind, OrderBook, Record
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.deribit_names import FUNDING_INTERVAL_S, amount_unit, read_name
@@ -144,6 +145,17 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
         ]
 
     return rows(_BOOK, [answer(reply).result], read)
+
+
+def _depth(reply: Reply) -> Depth:
+    head = _BOOK.decode(answer(reply).result)
+    for side in (head.bids, head.asks):
+        refuse_beyond_float64(bytes(side), head.instrument_name)
+    who = Who("deribit", read_name(head.instrument_name).kind, head.instrument_name)
+    return Depth(who, head.change_id, head.timestamp * 1_000, head.bids, head.asks)
+
+
+order_books = Ladder(parse_order_book, _depth, level=b"[,]")
 
 
 class _Index(msgspec.Struct):

@@ -14,7 +14,7 @@ import msgspec
 from ingestion.venues.base import Endpoint, Plan, Reply, Request, Venue, decode
 from ingestion.venues.hyperliquid_history import BAR, SETTLEMENT, each, parse_candles, parse_funding, parse_trades
 from ingestion.venues.hyperliquid_names import spelled, terms
-from ingestion.venues.hyperliquid_replies import parse_contexts, parse_order_book, parse_pairs, parse_perps, source
+from ingestion.venues.hyperliquid_replies import order_books, parse_contexts, parse_pairs, parse_perps, source
 from ingestion.venues.hyperliquid_stream import streams
 from ingestion.venues.spans import epoch_ms
 
@@ -104,7 +104,7 @@ HYPERLIQUID = Venue(
         Endpoint(
             "order_books",
             INFO,
-            parse_order_book,
+            order_books,
             _of_coins("l2Book", lambda plan: _perps(plan) + _pairs(plan)),
             weight=2,
             when=_asks("l2Book"),

@@ -3,13 +3,14 @@
 https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/info-endpoint
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Literal
 
 import msgspec
 
 from ingestion.records import Candle, FundingRate, Record, Trade
+from ingestion.sheets import Columns, Sheet, Values, from_epoch, sides
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, rows
 from ingestion.venues.hyperliquid_names import read_coin
 from ingestion.venues.hyperliquid_replies import seen_by, source
@@ -41,25 +42,23 @@ class _Trade(msgspec.Struct):
     tid: int  # a hash of both order ids, unique together with the time only
 
 
-_TRADE = msgspec.json.Decoder(_Trade, strict=False)
+def _trade_columns(_: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+    coins = [read_coin(fill.coin) for fill in fills]
+    fields: dict[str, Values] = {
+        "venue": "hyperliquid",
+        "symbol": [symbol for _, symbol in coins],
+        "kind": [kind for kind, _ in coins],
+        "event_ts": from_epoch([fill.time for fill in fills]),
+        "trade_id": [f"{fill.time}-{fill.tid}" for fill in fills],
+        "px": [fill.px for fill in fills],
+        "qty": [fill.sz for fill in fills],
+        "side": sides([fill.side == "A" for fill in fills]),
+    }
+    return [Columns(Trade, len(fills), fields)]
 
 
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`recentTrades`: the last few trades of a coin, newest first."""
-
-    def read(row: _Trade) -> list[Trade]:
-        kind, symbol = read_coin(row.coin)
-        return [
-            Trade(
-                **seen_by(reply, kind, symbol, instant(row.time)),
-                trade_id=f"{row.time}-{row.tid}",
-                px=row.px,
-                qty=row.sz,
-                side="buy" if row.side == "B" else "sell",
-            )
-        ]
-
-    return rows(_TRADE, each(reply), read)
+# `recentTrades`: the last few trades of a coin, newest first.
+parse_trades = Sheet(each, _Trade, _trade_columns)
 
 
 class Settlement(msgspec.Struct, rename="camel"):

@@ -8,11 +8,12 @@ A perpetual is named by its coin: `BTC`, or `kPEPE` for a thousand PEPE. A spot 
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 from ingestion.records import Instrument, Kind
 from ingestion.venues.base import Refused
-from ingestion.venues.wire import agree
+from ingestion.venues.wire import NAMES_KEPT, agree
 
 _PERP = re.compile(r"([a-z0-9]+:)?[A-Za-z0-9]+")  # a prefix names the builder's exchange that lists it
 _PAIR = re.compile(r"([A-Za-z0-9]+)[/-]([A-Za-z0-9]+)")
@@ -28,6 +29,7 @@ FIRST_FUNDING_INTERVAL_S = 28_800
 LAST_OF_EIGHT_HOURS = datetime(2023, 6, 8, 0, 30, tzinfo=UTC)
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_coin(coin: str) -> tuple[Kind, str]:
     """Kind and symbol of a coin on the wire, or in our spelling; what is neither perpetual nor pair is `Refused`."""
     if _INDEXED.fullmatch(coin):

@@ -3,14 +3,16 @@
 https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/notation
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Annotated
 
 import msgspec
 
+from ingestion.bulk import Unplain
+from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Instrument, Kind, OpenInterest, OrderBook, PerpTicker, Record
+from ingestion.sheets import Columns, Sheet, Values
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.hyperliquid_names import FUNDING_INTERVAL_S, lot, pair, perp, read_coin
 from ingestion.venues.wire import Finite, Seen
@@ -73,33 +75,44 @@ _META_AND_CONTEXTS = msgspec.json.Decoder(tuple[_Meta, list[msgspec.Raw]])
 _CONTEXT = msgspec.json.Decoder(_Context, strict=False)
 
 
-def parse_contexts(reply: Reply) -> Iterator[Record | Reject]:
-    """`metaAndAssetCtxs`: mark, oracle, running funding and open interest, in the order of the universe beside them."""
+class _Both(msgspec.Struct, array_like=True):
+    coin: msgspec.Raw
+    context: msgspec.Raw  # of a delisted coin nobody reads it
+
+
+def _listed_contexts(reply: Reply) -> list[msgspec.Raw]:
     meta, contexts = decode(_META_AND_CONTEXTS, reply.body, source(reply))
     if len(meta.universe) != len(contexts):
         raise Refused("contradiction", f"{source(reply)}: {len(meta.universe)} coins, {len(contexts)} contexts")
+    return [msgspec.Raw(b"[%b,%b]" % both) for both in zip(meta.universe, contexts, strict=True)]
 
-    def read(raw: msgspec.Raw, coin: _Coin) -> list[Record]:
-        if coin.is_delisted:
-            return []
-        context = _CONTEXT.decode(raw)
-        seen = seen_by(reply, "perp", coin.name, None)
-        ticker = PerpTicker(
-            **seen,
-            mark_px=context.mark_px,
-            index_px=context.oracle_px,
-            funding_rate=context.funding,
-            funding_interval_s=FUNDING_INTERVAL_S,
-            volume_24h_base=context.day_base_vlm,
-            volume_24h_quote=context.day_ntl_vlm,
-        )
-        interest = OpenInterest(
-            **seen, open_interest_qty=context.open_interest, open_interest_base=context.open_interest
-        )
-        return [ticker, interest]
 
-    for coin, context in zip(meta.universe, contexts, strict=True):
-        yield from rows(_COIN, [coin], partial(read, context))
+def _context_columns(_: Reply, told: Sequence[_Both]) -> list[Columns]:
+    coins = [_COIN.decode(both.coin) for both in told]
+    contexts = [_CONTEXT.decode(both.context) for both, coin in zip(told, coins, strict=True) if not coin.is_delisted]
+    seen: dict[str, Values] = {
+        "venue": "hyperliquid",
+        "symbol": [coin.name for coin in coins if not coin.is_delisted],
+        "kind": "perp",
+    }
+    ticker: dict[str, Values] = {
+        "mark_px": [context.mark_px for context in contexts],
+        "index_px": [context.oracle_px for context in contexts],
+        "funding_rate": [context.funding for context in contexts],
+        "funding_interval_s": FUNDING_INTERVAL_S,
+        "volume_24h_base": [context.day_base_vlm for context in contexts],
+        "volume_24h_quote": [context.day_ntl_vlm for context in contexts],
+    }
+    amounts: Values = [context.open_interest for context in contexts]
+    interest: dict[str, Values] = {"open_interest_qty": amounts, "open_interest_base": amounts}
+    return [
+        Columns(PerpTicker, len(contexts), {**seen, **ticker}),
+        Columns(OpenInterest, len(contexts), {**seen, **interest}),
+    ]
+
+
+# `metaAndAssetCtxs`: mark, oracle, running funding and open interest, in the order of the universe beside them.
+parse_contexts = Sheet(_listed_contexts, _Both, _context_columns)
 
 
 class _Token(msgspec.Struct, rename="camel"):
@@ -148,7 +161,13 @@ class _Book(msgspec.Struct):
     levels: tuple[list[_Level], list[_Level]]  # bids and asks, best first
 
 
-_BOOK = msgspec.json.Decoder(_Book | None, strict=False)
+class _Head(msgspec.Struct):
+    coin: str
+    time: int
+    levels: tuple[msgspec.Raw, msgspec.Raw]
+
+
+_BOOK, _HEAD = msgspec.json.Decoder(_Book | None, strict=False), msgspec.json.Decoder(_Head, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -171,3 +190,14 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
         ask_px=tuple(level.px for level in asks),
         ask_qty=tuple(level.sz for level in asks),
     )
+
+
+def _depth(reply: Reply) -> Depth:
+    if reply.query.get("nSigFigs", "null") != "null":
+        raise Unplain(source(reply))
+    refuse_beyond_float64(reply.body, source(reply))
+    head = _HEAD.decode(reply.body)
+    return Depth(Who("hyperliquid", *read_coin(head.coin)), None, head.time * 1_000, *head.levels)
+
+
+order_books = Ladder(parse_order_book, _depth, level=b'{"px":"","sz":"","n":}')
