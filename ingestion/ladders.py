@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 _DIGITS = b"0123456789."
 _DOT, _ZERO, _COMMA = b".0,"
+_MOST = 1e300  # that any parser takes
 _SPAN_US = tuple(int(each.timestamp()) * 1_000_000 for each in (EARLIEST, LATEST))
 
 
@@ -134,7 +135,7 @@ class _Shape:
 
     def _is_positive(self, numbers: Floats) -> Bools:
         """Of numbers that are a price or a size; of others, always."""
-        is_fine = (numbers > 0) & (numbers < np.inf)
+        is_fine = (numbers > 0) & (numbers <= _MOST)
         for place in set(range(self._width)) - set(self._at):
             is_fine[place :: self._width] = True
         return is_fine
@@ -149,13 +150,13 @@ def _numbers(text: bytes) -> tuple[Floats, Bools]:
     starts, ends = np.concatenate([[0], cuts + 1]), np.concatenate([cuts, [len(text)]])
     lengths = ends - starts
     first, last = letters[np.minimum(starts, len(text) - 1)], letters[ends - 1]
-    second = letters[np.minimum(starts + 1, len(text) - 1)]
     is_strange = (lengths == 0) | (first == _DOT) | (last == _DOT)
-    is_strange |= (first == _ZERO) & (lengths > 1) & (second != _DOT)
+    led = np.flatnonzero((first == _ZERO) & (lengths > 1))
+    is_strange[led] |= letters[starts[led] + 1] != _DOT
     if is_strange.any():
         return np.zeros(0), is_strange
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    spelled = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(text.replace(b",", b"")))  # type: ignore[arg-type]
+    spelled = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(text.translate(None, b",")))  # type: ignore[arg-type]
     try:
         return np.asarray(spelled.cast(pa.float64()), dtype=np.float64), is_strange
     except pa.ArrowInvalid:  # 1.2.3
