@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Kind, OrderBook, Record
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.okx_names import read_name
@@ -146,7 +147,25 @@ class _Book(msgspec.Struct, rename="camel"):
     seq_id: int | None = None  # in replies since 2023
 
 
+class _Head(msgspec.Struct, rename="camel"):
+    """A book with its sides unread."""
+
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+    ts: int
+    seq_id: int | None = None
+
+
+class _Headed(msgspec.Struct):
+    """A reply that is one book."""
+
+    code: Literal["0"]
+    data: tuple[_Head]
+    msg: str = ""
+
+
 _BOOK = msgspec.json.Decoder(_Book, strict=False)
+_HEADED = msgspec.json.Decoder(_Headed, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -168,3 +187,20 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
         ]
 
     return each(reply, _BOOK, read)
+
+
+def _depth(reply: Reply) -> Depth:
+    symbol = reply.query.get("instId", "")
+    refuse_beyond_float64(reply.body, f"okx {symbol} book")
+    (head,) = _HEADED.decode(reply.body).data
+    return Depth(
+        who=Who("okx", read_name(symbol).kind, symbol),
+        sequence_id=head.seq_id,
+        event_us=head.ts * 1_000,
+        bids=head.bids,
+        asks=head.asks,
+    )
+
+
+# `market/books`, as `parse_order_book` reads it.
+order_books = Ladder(parse_order_book, _depth, level=b'["","","",""]')

@@ -3,23 +3,64 @@
 Sizes are contracts for derivatives and base coin for spot; a blank field means absent.
 """
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
 from ingestion.records import (
     FutureTicker,
     IndexPrice,
+    Kind,
     OpenInterest,
     OptionQuote,
     PerpTicker,
     Record,
     SpotTicker,
 )
+from ingestion.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.base import Refused, Reject, Reply, instant
-from ingestion.venues.okx_replies import KINDS, InstType, each, seen_by
-from ingestion.venues.wire import Blank, Finite, Quotes, above_zero, given, touch
+from ingestion.venues.okx_replies import KINDS, InstType, each, raws, seen_by
+from ingestion.venues.wire import Blank, Finite
+
+_TICKERS: dict[Kind, type[Record]] = {
+    "spot": SpotTicker,
+    "perp": PerpTicker,
+    "future": FutureTicker,
+    "option": OptionQuote,
+}
+
+
+class _Dated(Protocol):
+    @property
+    def inst_id(self) -> str: ...
+
+    @property
+    def ts(self) -> int: ...
+
+
+class _Typed(Protocol):
+    @property
+    def inst_type(self) -> InstType: ...
+
+
+R = TypeVar("R", bound=_Typed)
+
+
+def _by_kind(rows: Sequence[R]) -> list[tuple[Kind, list[R]]]:
+    """Rows of one kind each; a reply has mostly one."""
+    types = dict.fromkeys([row.inst_type for row in rows])
+    return [(KINDS[its], [row for row in rows if row.inst_type == its]) for its in types]
+
+
+def _seen(kind: Values, rows: Sequence[_Dated]) -> dict[str, Values]:
+    """What every row carries."""
+    return {
+        "venue": "okx",
+        "symbol": [row.inst_id for row in rows],
+        "kind": kind,
+        "event_ts": from_epoch([row.ts for row in rows]),
+    }
 
 
 class _Ticker(msgspec.Struct, rename="camel"):
@@ -35,43 +76,33 @@ class _Ticker(msgspec.Struct, rename="camel"):
     ts: int
 
 
-_TICKER = msgspec.json.Decoder(_Ticker, strict=False)
+def _ticker_columns(_: Reply, tickers: Sequence[_Ticker]) -> list[Columns]:
+    return [_quoted(kind, rows) for kind, rows in _by_kind(tickers)]
 
 
-def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
-    """`market/tickers`. `volCcy24h` counts quote currency for spot, base coin for derivatives."""
+def _quoted(kind: Kind, rows: Sequence[_Ticker]) -> Columns:
+    fields: dict[str, Values] = {
+        **_seen(kind, rows),
+        "bid_px": [row.bid_px if row.bid_px and row.bid_sz else None for row in rows],  # both or neither, as `touch`
+        "bid_qty": [row.bid_sz if row.bid_px and row.bid_sz else None for row in rows],
+        "ask_px": [row.ask_px if row.ask_px and row.ask_sz else None for row in rows],
+        "ask_qty": [row.ask_sz if row.ask_px and row.ask_sz else None for row in rows],
+    }
+    if kind == "option":
+        fields["last_px"] = [row.last or None for row in rows]  # 0 where there is none
+        fields["volume_24h_qty"] = [row.vol24h for row in rows]
+        return Columns(_TICKERS[kind], len(rows), fields)
+    fields["last_px"] = [None if row.last == "" else row.last for row in rows]
+    if kind == "spot":
+        fields["volume_24h_base"] = [row.vol24h for row in rows]
+        fields["volume_24h_quote"] = [row.vol_ccy24h for row in rows]
+    else:
+        fields["volume_24h_base"] = [row.vol_ccy24h for row in rows]
+    return Columns(_TICKERS[kind], len(rows), fields)
 
-    def read(row: _Ticker) -> list[Record]:
-        kind = KINDS[row.inst_type]
-        seen = seen_by(reply, row.inst_id, kind, row.ts)
-        bid_px, bid_qty = touch(row.bid_px, row.bid_sz)
-        ask_px, ask_qty = touch(row.ask_px, row.ask_sz)
-        if kind == "option":
-            return [
-                OptionQuote(
-                    **seen,
-                    bid_px=bid_px,
-                    bid_qty=bid_qty,
-                    ask_px=ask_px,
-                    ask_qty=ask_qty,
-                    last_px=above_zero(row.last),
-                    volume_24h_qty=row.vol24h,
-                )
-            ]
-        quotes: Quotes = {
-            "bid_px": bid_px,
-            "bid_qty": bid_qty,
-            "ask_px": ask_px,
-            "ask_qty": ask_qty,
-            "last_px": given(row.last),
-            "volume_24h_base": row.vol24h if kind == "spot" else row.vol_ccy24h,
-            "volume_24h_quote": row.vol_ccy24h if kind == "spot" else None,
-        }
-        if kind == "spot":
-            return [SpotTicker(**seen, **quotes)]
-        return [FutureTicker(**seen, **quotes) if kind == "future" else PerpTicker(**seen, **quotes)]
 
-    return each(reply, _TICKER, read)
+# `market/tickers`. `volCcy24h` counts quote currency for spot, base coin for derivatives.
+parse_tickers = Sheet(raws, _Ticker, _ticker_columns)
 
 
 class _Mark(msgspec.Struct, rename="camel"):
@@ -81,21 +112,15 @@ class _Mark(msgspec.Struct, rename="camel"):
     ts: int
 
 
-_MARK = msgspec.json.Decoder(_Mark, strict=False)
+def _mark_columns(_: Reply, marks: Sequence[_Mark]) -> list[Columns]:
+    return [
+        Columns(_TICKERS[kind], len(rows), {**_seen(kind, rows), "mark_px": [row.mark_px for row in rows]})
+        for kind, rows in _by_kind(marks)
+    ]
 
 
-def parse_mark_prices(reply: Reply) -> Iterator[Record | Reject]:
-    """`public/mark-price`."""
-
-    def read(row: _Mark) -> list[Record]:
-        kind = KINDS[row.inst_type]
-        seen = seen_by(reply, row.inst_id, kind, row.ts)
-        if kind == "option":
-            return [OptionQuote(**seen, mark_px=row.mark_px)]
-        ticker = FutureTicker if kind == "future" else PerpTicker
-        return [ticker(**seen, mark_px=row.mark_px)]
-
-    return each(reply, _MARK, read)
+# `public/mark-price`.
+parse_mark_prices = Sheet(raws, _Mark, _mark_columns)
 
 
 class _Funding(msgspec.Struct, rename="camel"):
@@ -145,28 +170,23 @@ class _Summary(msgspec.Struct, rename="camel"):
     ts: int
 
 
-_SUMMARY = msgspec.json.Decoder(_Summary, strict=False)
+def _summary_columns(_: Reply, rows: Sequence[_Summary]) -> list[Columns]:
+    fields: dict[str, Values] = {
+        **_seen("option", rows),
+        "forward_px": [row.fwd_px for row in rows],
+        "bid_iv_ann": [row.bid_vol or None for row in rows],
+        "mark_iv_ann": [row.mark_vol or None for row in rows],
+        "ask_iv_ann": [row.ask_vol or None for row in rows],
+        "delta": [row.delta_bs for row in rows],
+        "gamma": [row.gamma_bs for row in rows],
+        "vega": [row.vega_bs for row in rows],
+        "theta": [row.theta_bs for row in rows],
+    }
+    return [Columns(OptionQuote, len(rows), fields)]
 
 
-def parse_option_summary(reply: Reply) -> Iterator[Record | Reject]:
-    """`public/opt-summary`: volatilities as decimals and the expiry's forward, but no prices."""
-
-    def read(row: _Summary) -> list[Record]:
-        return [
-            OptionQuote(
-                **seen_by(reply, row.inst_id, "option", row.ts),
-                forward_px=row.fwd_px,
-                bid_iv_ann=above_zero(row.bid_vol),
-                mark_iv_ann=above_zero(row.mark_vol),
-                ask_iv_ann=above_zero(row.ask_vol),
-                delta=row.delta_bs,
-                gamma=row.gamma_bs,
-                vega=row.vega_bs,
-                theta=row.theta_bs,
-            )
-        ]
-
-    return each(reply, _SUMMARY, read)
+# `public/opt-summary`: volatilities as decimals and the expiry's forward, but no prices.
+parse_option_summary = Sheet(raws, _Summary, _summary_columns)
 
 
 class _Interest(msgspec.Struct, rename="camel"):
@@ -177,17 +197,17 @@ class _Interest(msgspec.Struct, rename="camel"):
     ts: int
 
 
-_INTEREST = msgspec.json.Decoder(_Interest, strict=False)
+def _interest_columns(_: Reply, rows: Sequence[_Interest]) -> list[Columns]:
+    fields: dict[str, Values] = {
+        **_seen([KINDS[row.inst_type] for row in rows], rows),
+        "open_interest_qty": [row.oi for row in rows],
+        "open_interest_base": [row.oi_ccy for row in rows],
+    }
+    return [Columns(OpenInterest, len(rows), fields)]
 
 
-def parse_open_interest(reply: Reply) -> Iterator[Record | Reject]:
-    """`public/open-interest`. Contracts, and the same in base coin."""
-
-    def read(row: _Interest) -> list[Record]:
-        seen = seen_by(reply, row.inst_id, KINDS[row.inst_type], row.ts)
-        return [OpenInterest(**seen, open_interest_qty=row.oi, open_interest_base=row.oi_ccy)]
-
-    return each(reply, _INTEREST, read)
+# `public/open-interest`. Contracts, and the same in base coin.
+parse_open_interest = Sheet(raws, _Interest, _interest_columns)
 
 
 class _Index(msgspec.Struct, rename="camel"):
@@ -196,17 +216,19 @@ class _Index(msgspec.Struct, rename="camel"):
     ts: int
 
 
-_INDEX = msgspec.json.Decoder(_Index, strict=False)
-
-
-def parse_index_tickers(reply: Reply) -> Iterator[Record | Reject]:
-    """`market/index-tickers`. An index is named like a spot pair: `BTC-USD`."""
-
-    def read(row: _Index) -> list[Record]:
-        base, _, quote = row.inst_id.partition("-")
+def _index_columns(_: Reply, rows: Sequence[_Index]) -> list[Columns]:
+    names = [row.inst_id.partition("-") for row in rows]
+    for base, dash, quote in names:
         if not base or not quote:
-            raise Refused("unknown_symbol", f"{row.inst_id}: no index of OKX's grammar, such as BTC-USD")
-        seen = seen_by(reply, row.inst_id, "spot", row.ts)
-        return [IndexPrice(**seen, base_asset=base, quote_asset=quote, index_px=row.idx_px)]
+            raise Refused("unknown_symbol", f"{base}{dash}{quote}: no index of OKX's grammar, such as BTC-USD")
+    fields: dict[str, Values] = {
+        **_seen("spot", rows),
+        "base_asset": [base for base, _, _ in names],
+        "quote_asset": [quote for _, _, quote in names],
+        "index_px": [row.idx_px for row in rows],
+    }
+    return [Columns(IndexPrice, len(rows), fields)]
 
-    return each(reply, _INDEX, read)
+
+# `market/index-tickers`. An index is named like a spot pair: `BTC-USD`.
+parse_index_tickers = Sheet(raws, _Index, _index_columns)
