@@ -165,13 +165,13 @@ def _numbers(text: bytes) -> tuple[Floats, Bools]:
     starts, ends = np.concatenate([[0], cuts + 1]), np.concatenate([cuts, [len(text)]])
     lengths = ends - starts
     first, last = letters[np.minimum(starts, len(text) - 1)], letters[ends - 1]
-    second = letters[np.minimum(starts + 1, len(text) - 1)]
     is_strange = (lengths == 0) | (first == _DOT) | (last == _DOT)
-    is_strange |= (first == _ZERO) & (lengths > 1) & (second != _DOT)
+    led = np.flatnonzero((first == _ZERO) & (lengths > 1))
+    is_strange[led] |= letters[starts[led] + 1] != _DOT
     if is_strange.any():
         return np.zeros(0), is_strange
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    spelled = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(text.replace(b",", b"")))  # type: ignore[arg-type]
+    spelled = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(text.translate(None, b",")))  # type: ignore[arg-type]
     try:
         return np.asarray(spelled.cast(pa.float64()), dtype=np.float64), is_strange
     except pa.ArrowInvalid:  # 1.2.3

@@ -74,6 +74,20 @@ class Sheet(Bulk, Generic[T]):
         return [(record, _table(record, hour, replies, of)) for record, of in parts.items()]
 
 
+def once(read: Callable[[Reply], T]) -> Callable[[Reply], T]:
+    """`read`, remembering the last reply: so `columns` may ask, row by row, what stands in the reply once."""
+    last: tuple[Reply, T] | None = None
+
+    def reread(reply: Reply) -> T:
+        nonlocal last
+        known = last
+        if known is None or known[0] is not reply:
+            last = known = reply, read(reply)
+        return known[1]
+
+    return reread
+
+
 def from_epoch(values: Sequence[float], unit_s: float = 1e-3) -> Ints:
     """Counts since 1970 as microseconds; by default of milliseconds. `Refused` as `instant`."""
     if len(values):

@@ -169,6 +169,32 @@ def has_rejects(items: Sequence[Record | Reject]) -> bool:
     return any(isinstance(item, Reject) for item in items)
 
 
+def rows_within(body: Any) -> list[Any]:
+    """The rows of one of OKX's replies, or of Bybit's."""
+    found: list[Any] = body["data"] if "data" in body else body["result"]["list"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("venue", "path"),
+    [("bybit", "/v5/market/tickers"), ("okx", "/api/v5/market/tickers"), ("okx", "/api/v5/public/mark-price")],
+)
+def test_rows_of_several_kinds_in_one_reply_are_read_at_once_as_one_by_one(venue: str, path: str) -> None:
+    replies = [reply for where, each in templates().items() if where[0] == venue for reply in each]
+    replies = [reply for reply in replies if reply.path == path]
+    query = {"category": "spot"}  # without which Bybit's rows of pairs would be contradicted
+    body = json.loads(replies[0].body)
+    rows_within(body)[:] = [row for reply in replies for row in shortened(rows_within(json.loads(reply.body)))]
+    mixed = [Reply(path, query, json.dumps(body).encode(), HOUR)]
+    bulk = VENUES[venue].endpoint(path, query).parse
+    assert isinstance(bulk, Bulk)
+    joined = bulk.read_all(HOUR, mixed)
+
+    assert not joined.unplain
+    assert len(joined.tables) > 2
+    assert rows_of(joined) == said(bulk, mixed)
+
+
 @given(st.integers(0, 2**32))
 @settings(max_examples=1500, deadline=None)
 def test_what_is_spoilt_is_left_to_the_parser_or_read_as_it_does(seed: int) -> None:

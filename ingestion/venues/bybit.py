@@ -16,7 +16,7 @@ from ingestion.venues.bybit_history import (
     parse_funding_history,
     parse_open_interest,
 )
-from ingestion.venues.bybit_market import next_instruments, parse_instruments, parse_order_book, parse_trades
+from ingestion.venues.bybit_market import next_instruments, order_books, parse_instruments, parse_trades
 from ingestion.venues.bybit_names import read_name, terms
 from ingestion.venues.bybit_stream import streams
 from ingestion.venues.bybit_tickers import parse_tickers
@@ -161,7 +161,7 @@ BYBIT = Venue(
             proof="recording",
         ),
         Endpoint("perp_tickers", MARKET + "tickers", parse_tickers, _tickers("linear"), proof="recording"),
-        Endpoint("order_books", MARKET + "orderbook", parse_order_book, _books),
+        Endpoint("order_books", MARKET + "orderbook", order_books, _books),
         Endpoint(
             "trades",
             MARKET + "recent-trade",

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from ingestion.columns import as_instants
 from ingestion.records import Kind
 from ingestion.venues.base import Refused, Reply, decode, instant
 from ingestion.venues.bybit_names import read_name
@@ -19,6 +20,10 @@ class Answer(msgspec.Struct, rename="camel"):
     @property
     def event_ts(self) -> datetime | None:
         return None if self.time is None else instant(self.time)
+
+    @property
+    def event_us(self) -> int | None:
+        return as_instants([self.event_ts])[0]
 
 
 class Listing(msgspec.Struct, rename="camel"):

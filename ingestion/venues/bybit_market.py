@@ -1,12 +1,14 @@
 """Bybit's instruments, books and trades."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
+from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Instrument, Kind, OrderBook, Record, Trade
+from ingestion.sheets import Columns, Sheet, Values, from_epoch, sides
 from ingestion.venues.base import (
     Reject,
     Reply,
@@ -154,7 +156,18 @@ class _Book(msgspec.Struct):
     u: int  # the update id, as in the stream of the same depth
 
 
+class _Head(msgspec.Struct):
+    """A book with its sides unread."""
+
+    s: str
+    b: msgspec.Raw
+    a: msgspec.Raw
+    ts: int
+    u: int
+
+
 _BOOK = msgspec.json.Decoder(_Book, strict=False)
+_HEAD = msgspec.json.Decoder(_Head, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -178,6 +191,23 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     return rows(_BOOK, [found.result], read)
 
 
+def _depth(reply: Reply) -> Depth:
+    found = answer(reply)
+    refuse_beyond_float64(reply.body, f"bybit {reply.query.get('symbol', '')} book")
+    head = _HEAD.decode(found.result)
+    return Depth(
+        who=Who("bybit", kind_asked(reply, head.s), head.s),
+        sequence_id=head.u,
+        event_us=head.ts * 1_000,
+        bids=head.b,
+        asks=head.a,
+    )
+
+
+# `market/orderbook`, as `parse_order_book` reads it.
+order_books = Ladder(parse_order_book, _depth)
+
+
 class _Trade(msgspec.Struct, rename="camel"):
     exec_id: str
     symbol: str
@@ -187,17 +217,27 @@ class _Trade(msgspec.Struct, rename="camel"):
     time: int
 
 
-_SIDES: dict[str, Literal["buy", "sell"]] = {"Buy": "buy", "Sell": "sell"}
-_TRADE = msgspec.json.Decoder(_Trade, strict=False)
-
-
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`market/recent-trade`; `side` is the taker's."""
+def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
     raws = listing(answer(reply), reply).list
     refuse_beyond_float64(reply.body, f"bybit {reply.query.get('symbol', '')} trades")
+    return raws
 
-    def read(row: _Trade) -> list[Record]:
-        seen = seen_by(reply, row.symbol, kind_asked(reply, row.symbol), instant(row.time))
-        return [Trade(**seen, trade_id=row.exec_id, px=row.price, qty=row.size, side=_SIDES[row.side])]
 
-    return rows(_TRADE, raws, read)
+def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+    symbols = [fill.symbol for fill in fills]
+    kinds = {symbol: kind_asked(reply, symbol) for symbol in dict.fromkeys(symbols)}
+    fields: dict[str, Values] = {
+        "venue": "bybit",
+        "symbol": symbols,
+        "kind": [kinds[symbol] for symbol in symbols],
+        "event_ts": from_epoch([fill.time for fill in fills]),
+        "trade_id": [fill.exec_id for fill in fills],
+        "px": [fill.price for fill in fills],
+        "qty": [fill.size for fill in fills],
+        "side": sides([fill.side == "Sell" for fill in fills]),
+    }
+    return [Columns(Trade, len(fills), fields)]
+
+
+# `market/recent-trade`; `side` is the taker's.
+parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)

@@ -5,16 +5,18 @@ What a row is, its own fields and its name must agree on.
 Open interest of contracts comes as the sum of both sides, longs and shorts; here, as everywhere, it is one side's.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from ingestion.records import FutureTicker, OpenInterest, OptionQuote, PerpTicker, Record, SpotTicker
-from ingestion.venues.base import Refused, Reject, Reply, instant, rows
-from ingestion.venues.bybit_answers import answer, listing, seen_by
+from ingestion.records import FutureTicker, Kind, OpenInterest, OptionQuote, PerpTicker, SpotTicker
+from ingestion.sheets import Columns, Sheet, Values, from_epoch, once
+from ingestion.venues.base import Refused, Reply
+from ingestion.venues.bybit_answers import Answer, Listing, answer, listing
 from ingestion.venues.bybit_names import FUNDED_EVERY_8H, FUNDING_INTERVAL_S, read_name
-from ingestion.venues.wire import Blank, Finite, Name, Quotes, above_zero, agree, given, touch
+from ingestion.venues.wire import Blank, Finite, Name, agree
 
 
 class _Spot(msgspec.Struct, rename="camel"):
@@ -55,83 +57,158 @@ class _Option(_Spot, rename="camel"):
     theta: Finite
 
 
+class _Marks(msgspec.Struct, rename="camel"):
+    """What tells rows apart: one with any of these that lost another field is refused, not mistaken."""
+
+    bid1_iv: msgspec.Raw | UnsetType = UNSET  # of options, to the underlying
+    ask1_iv: msgspec.Raw | UnsetType = UNSET
+    mark_iv: msgspec.Raw | UnsetType = UNSET
+    underlying_price: msgspec.Raw | UnsetType = UNSET
+    mark_price: msgspec.Raw | UnsetType = UNSET  # of contracts, if it is no option's
+    index_price: msgspec.Raw | UnsetType = UNSET
+    open_interest: msgspec.Raw | UnsetType = UNSET
+    funding_rate: msgspec.Raw | UnsetType = UNSET
+    next_funding_time: msgspec.Raw | UnsetType = UNSET
+    delivery_time: msgspec.Raw | UnsetType = UNSET
+
+    @property
+    def are_of(self) -> Literal["options", "contracts", "pairs"]:
+        if self.bid1_iv is not UNSET or self.ask1_iv is not UNSET:
+            return "options"
+        if self.mark_iv is not UNSET or self.underlying_price is not UNSET:
+            return "options"
+        return "pairs" if self == _NONE else "contracts"
+
+
+_NONE = _Marks()
+_MARKS = msgspec.json.Decoder(_Marks)
 _KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_RAW = msgspec.json.Decoder(msgspec.Raw)
 _SPOT = msgspec.json.Decoder(_Spot, strict=False)
 _CONTRACT = msgspec.json.Decoder(_Contract, strict=False)
 _OPTION = msgspec.json.Decoder(_Option, strict=False)
 
-# A row with any of these is read as what has them, so that one which lost a field is refused, not mistaken.
-_OF_OPTIONS = {"bid1Iv", "ask1Iv", "markIv", "underlyingPrice"}
-_OF_CONTRACTS = {"markPrice", "indexPrice", "openInterest", "fundingRate", "nextFundingTime", "deliveryTime"}
 
-
-def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
-    """`market/tickers` of every category."""
+@once
+def _answered(reply: Reply) -> tuple[Answer, Listing]:
     found = answer(reply)
-    page = listing(found, reply)
-    is_spot_list = "spot" in (reply.query.get("category"), page.category)
-
-    def read(raw: msgspec.Raw) -> list[Record]:
-        keys = _KEYS.decode(raw).keys()
-        if keys & _OF_OPTIONS:
-            return _option(_OPTION.decode(raw), reply, found.event_ts)
-        if keys & _OF_CONTRACTS:
-            return _contract(_CONTRACT.decode(raw), reply, found.event_ts)
-        row = _SPOT.decode(raw)
-        if not is_spot_list:
-            raise Refused("contradiction", f"{row.symbol}: a spot pair's row in a list of '{page.category}'")
-        seen = seen_by(reply, row.symbol, "spot", found.event_ts)
-        return [SpotTicker(**seen, **_quotes(row, row.volume24h, row.turnover24h))]
-
-    return rows(_RAW, page.list, read)
+    return found, listing(found, reply)
 
 
-def _quotes(row: _Spot, volume_base: float, volume_quote: float) -> Quotes:
-    bid_px, bid_qty = touch(row.bid1_price, row.bid1_size)
-    ask_px, ask_qty = touch(row.ask1_price, row.ask1_size)
+def _listed(reply: Reply) -> list[msgspec.Raw]:
+    return _answered(reply)[1].list
+
+
+def _columns(reply: Reply, raws: Sequence[msgspec.Raw]) -> list[Columns]:
+    if not b"".join(raws).isascii():
+        for raw in raws:
+            _KEYS.decode(raw)  # refuses a key that is no text, which is passed over below
+    are_of = [_MARKS.decode(raw).are_of for raw in raws]
+    options, contracts, pairs = (
+        [raw for raw, its in zip(raws, are_of, strict=True) if its == group]
+        for group in ("options", "contracts", "pairs")
+    )
+    told = []
+    if options:
+        told += _options(reply, [_OPTION.decode(raw) for raw in options])
+    if contracts:
+        told += _contracts(reply, [_CONTRACT.decode(raw) for raw in contracts])
+    if pairs:
+        told += _pairs(reply, [_SPOT.decode(raw) for raw in pairs])
+    return told
+
+
+# `market/tickers` of every category.
+parse_tickers = Sheet(_listed, msgspec.Raw, _columns)
+
+
+def _seen(reply: Reply, rows: Sequence[_Spot]) -> dict[str, Values]:
+    """What every record of these rows carries, but for the kind."""
     return {
-        "bid_px": bid_px,
-        "bid_qty": bid_qty,
-        "ask_px": ask_px,
-        "ask_qty": ask_qty,
-        "last_px": above_zero(row.last_price),
-        "volume_24h_base": volume_base,
-        "volume_24h_quote": volume_quote,
+        "venue": "bybit",
+        "symbol": [row.symbol for row in rows],
+        "event_ts": _answered(reply)[0].event_us,
     }
 
 
-def _contract(row: _Contract, reply: Reply, event_ts: datetime | None) -> list[Record]:
-    name = read_name(row.symbol)
-    is_dated = row.funding_rate == "" and bool(given(row.delivery_time))
-    agree(row.symbol, "kind", name.kind, "future" if is_dated else "perp")
-    seen = seen_by(reply, row.symbol, name.kind, event_ts)
-    qty = one_side(row.open_interest, row.single_open_interest)
-    if name.is_inverse:
-        quotes = _quotes(row, row.turnover24h, row.volume24h)
-        base = one_side(row.open_interest_value, row.single_open_interest_value)
-    else:
-        quotes = _quotes(row, row.volume24h, row.turnover24h)
-        base = qty
-    interest = OpenInterest(**seen, open_interest_qty=qty, open_interest_base=base)
-    if is_dated:
-        return [
-            FutureTicker(**seen, **quotes, mark_px=row.mark_price, index_px=row.index_price),
-            interest,
-        ]
-    next_ms = given(row.next_funding_time)
+def _touches(rows: Sequence[_Spot]) -> dict[str, Values]:
+    """Both sides of the best level, as `touch`."""
+    return {
+        "bid_px": [row.bid1_price if row.bid1_price and row.bid1_size else None for row in rows],
+        "bid_qty": [row.bid1_size if row.bid1_price and row.bid1_size else None for row in rows],
+        "ask_px": [row.ask1_price if row.ask1_price and row.ask1_size else None for row in rows],
+        "ask_qty": [row.ask1_size if row.ask1_price and row.ask1_size else None for row in rows],
+        "last_px": [row.last_price or None for row in rows],
+    }
+
+
+def _pairs(reply: Reply, rows: Sequence[_Spot]) -> list[Columns]:
+    _, page = _answered(reply)
+    if "spot" not in (reply.query.get("category"), page.category):
+        raise Refused("contradiction", f"{rows[0].symbol}: a spot pair's row in a list of '{page.category}'")
+    fields: dict[str, Values] = {
+        **_seen(reply, rows),
+        "kind": "spot",
+        **_touches(rows),
+        "volume_24h_base": [row.volume24h for row in rows],
+        "volume_24h_quote": [row.turnover24h for row in rows],
+    }
+    return [Columns(SpotTicker, len(rows), fields)]
+
+
+def _contracts(reply: Reply, rows: Sequence[_Contract]) -> list[Columns]:
+    seen = _seen(reply, rows)
+    named = [(row, read_name(row.symbol)) for row in rows]
+    for row, name in named:
+        is_dated = row.funding_rate == "" and row.delivery_time
+        agree(row.symbol, "kind", name.kind, "future" if is_dated else "perp")
+    qty = [one_side(row.open_interest, row.single_open_interest) for row in rows]
+    interest: dict[str, Values] = {
+        **seen,
+        "kind": [name.kind for _, name in named],
+        "open_interest_qty": qty,
+        "open_interest_base": [
+            one_side(row.open_interest_value, row.single_open_interest_value) if name.is_inverse else its
+            for (row, name), its in zip(named, qty, strict=True)
+        ],
+    }
+    perps = [each for each in named if each[1].kind == "perp"]
+    futures = [each for each in named if each[1].kind == "future"]
     return [
-        PerpTicker(
-            **seen,
-            **quotes,
-            mark_px=row.mark_price,
-            index_px=row.index_price,
-            funding_rate=given(row.funding_rate),
-            funding_interval_s=_interval_s(row, name),
-            next_funding_ts=instant(int(next_ms)) if next_ms else None,
-        ),
-        interest,
+        *([_perp_tickers(reply, perps)] if perps else []),
+        *([Columns(FutureTicker, len(futures), _contract_fields(reply, "future", futures))] if futures else []),
+        Columns(OpenInterest, len(rows), interest),
     ]
+
+
+def _contract_fields(reply: Reply, kind: Kind, named: Sequence[tuple[_Contract, Name]]) -> dict[str, Values]:
+    rows = [row for row, _ in named]
+    return {
+        **_seen(reply, rows),
+        "kind": kind,
+        **_touches(rows),
+        "volume_24h_base": [row.turnover24h if name.is_inverse else row.volume24h for row, name in named],
+        "volume_24h_quote": [row.volume24h if name.is_inverse else row.turnover24h for row, name in named],
+        "mark_px": [row.mark_price for row in rows],
+        "index_px": [row.index_price for row in rows],
+    }
+
+
+def _perp_tickers(reply: Reply, named: Sequence[tuple[_Contract, Name]]) -> Columns:
+    settled_us = iter(from_epoch([row.next_funding_time for row, _ in named if row.next_funding_time]).tolist())
+    fields: dict[str, Values] = {
+        **_contract_fields(reply, "perp", named),
+        "funding_rate": [None if row.funding_rate == "" else row.funding_rate for row, _ in named],
+        "funding_interval_s": [
+            row.funding_interval_hour * 3_600
+            if row.funding_interval_hour != ""
+            else FUNDING_INTERVAL_S
+            if name.base_asset in FUNDED_EVERY_8H
+            else None
+            for row, name in named
+        ],
+        "next_funding_ts": [next(settled_us) if row.next_funding_time else None for row, _ in named],
+    }
+    return Columns(PerpTicker, len(named), fields)
 
 
 def one_side(both: float, single: float | Blank) -> float:
@@ -140,41 +217,28 @@ def one_side(both: float, single: float | Blank) -> float:
     https://bybit-exchange.github.io/docs/v5/market/open-interest documents the sum of both sides, and beside it the
     single side since 2026: to the unit, half of the sum.
     """
-    stated = given(single)
-    return both / 2 if stated is None else stated
+    return both / 2 if isinstance(single, str) else single
 
 
-def _interval_s(row: _Contract, name: Name) -> int | None:
-    hours = given(row.funding_interval_hour)
-    if hours is not None:
-        return int(hours) * 3_600
-    return FUNDING_INTERVAL_S if name.base_asset in FUNDED_EVERY_8H else None
-
-
-def _option(row: _Option, reply: Reply, event_ts: datetime | None) -> list[Record]:
-    agree(row.symbol, "kind", read_name(row.symbol).kind, "option")
-    seen = seen_by(reply, row.symbol, "option", event_ts)
-    bid_px, bid_qty = touch(row.bid1_price, row.bid1_size)
-    ask_px, ask_qty = touch(row.ask1_price, row.ask1_size)
-    return [
-        OptionQuote(
-            **seen,
-            bid_px=bid_px,
-            bid_qty=bid_qty,
-            ask_px=ask_px,
-            ask_qty=ask_qty,
-            mark_px=above_zero(row.mark_price),
-            last_px=above_zero(row.last_price),
-            forward_px=row.underlying_price,
-            index_px=row.index_price,
-            bid_iv_ann=above_zero(row.bid1_iv) if bid_px else None,
-            mark_iv_ann=above_zero(row.mark_iv),
-            ask_iv_ann=above_zero(row.ask1_iv) if ask_px else None,
-            delta=row.delta,
-            gamma=row.gamma,
-            vega=row.vega,
-            theta=row.theta,
-            volume_24h_qty=row.volume24h,
-        ),
-        OpenInterest(**seen, open_interest_qty=row.open_interest, open_interest_base=row.open_interest),
-    ]
+def _options(reply: Reply, rows: Sequence[_Option]) -> list[Columns]:
+    seen: dict[str, Values] = {**_seen(reply, rows), "kind": "option"}
+    for row in rows:
+        agree(row.symbol, "kind", read_name(row.symbol).kind, "option")
+    quotes: dict[str, Values] = {
+        **seen,
+        **_touches(rows),
+        "mark_px": [row.mark_price or None for row in rows],
+        "forward_px": [row.underlying_price for row in rows],
+        "index_px": [row.index_price for row in rows],
+        "bid_iv_ann": [(row.bid1_iv or None) if row.bid1_price and row.bid1_size else None for row in rows],
+        "mark_iv_ann": [row.mark_iv or None for row in rows],
+        "ask_iv_ann": [(row.ask1_iv or None) if row.ask1_price and row.ask1_size else None for row in rows],
+        "delta": [row.delta for row in rows],
+        "gamma": [row.gamma for row in rows],
+        "vega": [row.vega for row in rows],
+        "theta": [row.theta for row in rows],
+        "volume_24h_qty": [row.volume24h for row in rows],
+    }
+    qty = [row.open_interest for row in rows]
+    interest: dict[str, Values] = {**seen, "open_interest_qty": qty, "open_interest_base": qty}
+    return [Columns(OptionQuote, len(rows), quotes), Columns(OpenInterest, len(rows), interest)]

@@ -22,17 +22,16 @@ from ingestion.venues.okx_history import (
     parse_trades,
 )
 from ingestion.venues.okx_names import terms
-from ingestion.venues.okx_replies import (
+from ingestion.venues.okx_replies import order_books, parse_instruments
+from ingestion.venues.okx_stream import streams
+from ingestion.venues.okx_tickers import (
     parse_funding_rate,
     parse_index_tickers,
-    parse_instruments,
     parse_mark_prices,
     parse_open_interest,
     parse_option_summary,
-    parse_order_book,
     parse_tickers,
 )
-from ingestion.venues.okx_stream import streams
 
 PUBLIC = "/api/v5/public/"
 MARKET = "/api/v5/market/"
@@ -199,7 +198,7 @@ OKX = Venue(
             weight=TWENTY_IN_2S,
             is_reference=True,
         ),
-        Endpoint("order_books", MARKET + "books", parse_order_book, _books, weight=FORTY_IN_2S),
+        Endpoint("order_books", MARKET + "books", order_books, _books, weight=FORTY_IN_2S),
         Endpoint(
             "trades",
             MARKET + "history-trades",

@@ -15,7 +15,7 @@ from ingestion.venues.base import Plan, Refused, Reject, Reply, decode, instant
 from ingestion.venues.binance import Amount, Price
 from ingestion.venues.okx_history import parse_liquidations, parse_trades
 from ingestion.venues.okx_names import read_name
-from ingestion.venues.okx_replies import (
+from ingestion.venues.okx_tickers import (
     parse_funding_rate,
     parse_mark_prices,
     parse_open_interest,
