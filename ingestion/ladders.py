@@ -1,8 +1,9 @@
 """Replies that are one book each: all their levels read at once, as text that has the shape of its venue's."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,8 @@ class Ladder(Bulk):
     `level` is how a level is written, all digits and decimal points left out: `["",""]` is a price and a size as text,
     `["",,]` would be a price as text with two numbers after it. `read` says the rest of a reply, refusing what the
     parser does; it need not judge the sides. A price or size of zero, a sign or an exponent is for the parser, as is
-    a fraction in any other place.
+    a fraction in any other place. `also` are the shapes of levels in some of the venue's replies, as other markets or
+    years have them.
     """
 
     def __init__(
@@ -59,10 +61,11 @@ class Ladder(Bulk):
         read: Callable[[Reply], Depth],
         level: bytes = b'["",""]',
         at: tuple[int, int] = (0, 1),
+        also: Mapping[bytes, tuple[int, int]] = MappingProxyType({}),
     ) -> None:
         self._parse = parse
         self._read = read
-        self._shape = _Shape(level, at)
+        self._shapes = {each: _Shape(each, its_at) for each, its_at in ((level, at), *also.items())}
 
     def __call__(self, reply: Reply) -> Iterator[Record | Reject]:
         return self._parse(reply)
@@ -71,7 +74,31 @@ class Ladder(Bulk):
         return self._read(reply)
 
     def join(self, hour: datetime, replies: Sequence[Reply], told: Sequence[Depth]) -> list[Table]:
-        bids, asks = (self._shape.levels([bytes(getattr(depth, side)) for depth in told]) for side in ("bids", "asks"))
+        places: dict[_Shape, list[int]] = {}
+        for place, depth in enumerate(told):
+            places.setdefault(self._shape_of(depth), []).append(place)
+        tables, odd = [], []
+        for shape, of in places.items():
+            try:
+                tables.append(self._table(shape, hour, [replies[place] for place in of], [told[place] for place in of]))
+            except Odd as error:
+                odd += [of[place] for place in error.places]
+        if odd:
+            raise Odd(odd)
+        return [(OrderBook, table) for table in tables]
+
+    def _shape_of(self, depth: Depth) -> "_Shape":
+        """As the first level is written; any, where none of ours is."""
+        first, *others = self._shapes.values()
+        if others:
+            side = bytes(depth.bids) if len(depth.bids) > len(b"[]") else bytes(depth.asks)
+            for level, shape in self._shapes.items():
+                if side[1 : side.find(level[-1:], 1) + 1].translate(None, _DIGITS) == level:
+                    return shape
+        return first
+
+    def _table(self, shape: "_Shape", hour: datetime, replies: Sequence[Reply], told: Sequence[Depth]) -> pa.Table:
+        bids, asks = (shape.levels([bytes(getattr(depth, side)) for depth in told]) for side in ("bids", "asks"))
         is_early = np.array([each.event_us is not None and not _is_instant(each.event_us) for each in told], np.bool_)
         odd = is_early | bids.is_odd | asks.is_odd
         if odd.any():
@@ -86,7 +113,7 @@ class Ladder(Bulk):
             "ask_px": asks.px,
             "ask_qty": asks.qty,
         }
-        return [(OrderBook, pa.table(columns, schema=schema_of(OrderBook)))]
+        return pa.table(columns, schema=schema_of(OrderBook))
 
 
 def _is_instant(microseconds: int) -> bool:

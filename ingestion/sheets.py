@@ -19,6 +19,7 @@ from ingestion.records import Record
 from ingestion.venues.base import Refused, Reject, Reply, instant, rows
 from ingestion.venues.wire import instant_written
 
+H = TypeVar("H")
 T = TypeVar("T")
 
 Ints = npt.NDArray[np.int64]
@@ -35,18 +36,19 @@ class Columns(NamedTuple):
     fields: Mapping[str, Values]
 
 
-class Sheet(Bulk, Generic[T]):
+class HeadedSheet(Bulk, Generic[H, T]):
     """A parser of rows by what their columns say, which is asked for a whole reply or, where one is odd, row by row.
 
-    `listed` finds the rows in a reply; `columns` says what rows of this type mean, and raises `Refused` where one of
-    them cannot be read. Whatever is refused about the reply as a whole is refused by `listed`.
+    `listed` finds the rows in a reply, and what stands once for all of them: a clock, whose they are. `columns` says
+    what rows of this type mean under that head, and raises `Refused` where one of them cannot be read. Whatever is
+    refused about the reply as a whole is refused by `listed`.
     """
 
     def __init__(
         self,
-        listed: Callable[[Reply], Sequence[Raw]],
+        listed: Callable[[Reply], tuple[H, Sequence[Raw]]],
         row: type[T],
-        columns: Callable[[Reply, Sequence[T]], Sequence[Columns]],
+        columns: Callable[[H, Sequence[T]], Sequence[Columns]],
         *,
         strict: bool = False,
     ) -> None:
@@ -56,15 +58,17 @@ class Sheet(Bulk, Generic[T]):
         self._many = msgspec.json.Decoder(list[row], strict=strict)  # type: ignore[valid-type]
 
     def __call__(self, reply: Reply) -> Iterator[Record | Reject]:
+        head, found = self._listed(reply)
+
         def read(row: T) -> Iterator[Record]:
-            for columns in self._columns(reply, [row]):
+            for columns in self._columns(head, [row]):
                 yield from _records(reply, columns)
 
-        return rows(self._one, self._listed(reply), read)
+        return rows(self._one, found, read)
 
     def told(self, reply: Reply) -> list[Columns]:
-        found = self._listed(reply)
-        return list(self._columns(reply, self._many.decode(b"[" + b",".join(found) + b"]"))) if found else []
+        head, found = self._listed(reply)
+        return list(self._columns(head, self._many.decode(b"[" + b",".join(found) + b"]"))) if found else []
 
     def join(self, hour: datetime, replies: Sequence[Reply], told: Sequence[list[Columns]]) -> list[Table]:
         parts: dict[type[Record], list[tuple[int, Columns]]] = {}
@@ -86,6 +90,20 @@ def once(read: Callable[[Reply], T]) -> Callable[[Reply], T]:
         return known[1]
 
     return reread
+
+
+class Sheet(HeadedSheet[Reply, T]):
+    """A headed sheet whose rows need no more of their reply than its question."""
+
+    def __init__(
+        self,
+        listed: Callable[[Reply], Sequence[Raw]],
+        row: type[T],
+        columns: Callable[[Reply, Sequence[T]], Sequence[Columns]],
+        *,
+        strict: bool = False,
+    ) -> None:
+        super().__init__(lambda reply: (reply, listed(reply)), row, columns, strict=strict)
 
 
 def from_epoch(values: Sequence[float], unit_s: float = 1e-3) -> Ints:

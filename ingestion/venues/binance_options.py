@@ -7,18 +7,14 @@ from typing import Final
 
 from ingestion.records import Instrument
 from ingestion.venues.base import Endpoint, Plan, Request, Venue
-from ingestion.venues.binance_options_replies import (
-    MARKET,
-    QUOTE,
+from ingestion.venues.binance_options_market import (
+    order_books,
     parse_days,
-    parse_index,
     parse_marks,
     parse_open_interest,
-    parse_options,
-    parse_order_book,
     parse_trades,
-    terms,
 )
+from ingestion.venues.binance_options_replies import MARKET, QUOTE, parse_index, parse_options, terms
 
 # Books and trades are asked by symbol, and there are over a thousand: those of the expiries that trade most.
 NEAR_EXPIRIES: Final = 3
@@ -78,7 +74,7 @@ BINANCE_OPTIONS = Venue(
         Endpoint("option_quotes", "/eapi/v1/mark", parse_marks, lambda plan: [Request("/eapi/v1/mark")], weight=5),
         Endpoint("option_quotes", "/eapi/v1/ticker", parse_days, lambda plan: [Request("/eapi/v1/ticker")], weight=5),
         Endpoint("open_interest", "/eapi/v1/openInterest", parse_open_interest, _open_interest, weight=3),
-        Endpoint("order_books", "/eapi/v1/depth", parse_order_book, lambda p: _each_near("/eapi/v1/depth", DEPTH, p)),
+        Endpoint("order_books", "/eapi/v1/depth", order_books, lambda p: _each_near("/eapi/v1/depth", DEPTH, p)),
         Endpoint(
             "trades",
             "/eapi/v1/trades",

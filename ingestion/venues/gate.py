@@ -78,14 +78,14 @@ GATE = Venue(
         Endpoint(
             "order_books",
             API + "spot/order_book",
-            spot.parse_order_book,
+            spot.order_books,
             lambda plan: ask_pairs(plan, "order_book", *DEPTH),
             proof="recording",
         ),
         Endpoint(
             "order_books",
             EITHER + "order_book",
-            futures.parse_order_book,
+            futures.order_books,
             lambda plan: ask_contracts(plan, "order_book", *DEPTH),
             proof="recording",
         ),

@@ -3,16 +3,17 @@
 What a contract is settled in, only the path tells.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
 
 from ingestion.records import FutureTicker, OpenInterest, PerpTicker, Record
+from ingestion.sheets import Columns, Sheet, Values
 from ingestion.venues.base import Refused, Reject, Reply, instant, rows
 from ingestion.venues.gate_answers import at_s, entries, market_of, seen_by
 from ingestion.venues.gate_names import INVERSE_SIZE, is_quanto, read_contract, refuse_foreign
-from ingestion.venues.wire import Blank, Finite, Name, Quotes, Seen, above_zero, agree, given, instrument
+from ingestion.venues.wire import Blank, Finite, Name, Seen, above_zero, agree, instrument
 
 
 class _Contract(msgspec.Struct):
@@ -119,42 +120,52 @@ class _Ticker(msgspec.Struct):
     quanto_multiplier: Finite | Blank | None = None  # of perpetuals, in replies of 2026
 
 
-_TICKER = msgspec.json.Decoder(_Ticker, strict=False)
+def _listed_tickers(reply: Reply) -> list[msgspec.Raw]:
+    market_of(reply)
+    return entries(reply)
 
 
-def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
-    """`tickers` of futures and delivery; they carry no clock. Open interest of dated futures only the list tells."""
+def _ticker_columns(reply: Reply, told: Sequence[_Ticker]) -> list[Columns]:
     kind, settle = market_of(reply)
-
-    def read(row: _Ticker) -> list[Record]:
+    for row in told:
         refuse_foreign(row.contract, kind, settle)
-        seen = seen_by(reply, row.contract, kind)
-        bid_px, ask_px = above_zero(row.highest_bid), above_zero(row.lowest_ask)
-        quotes: Quotes = {
-            "bid_px": bid_px,
-            "bid_qty": given(row.highest_size) if bid_px else None,
-            "ask_px": ask_px,
-            "ask_qty": given(row.lowest_size) if ask_px else None,
-            "last_px": above_zero(row.last),
-            "volume_24h_base": row.volume_24h_base,
-            "volume_24h_quote": row.volume_24h_quote,
-        }
-        mark_px, index_px = above_zero(row.mark_price), above_zero(row.index_price)
-        if kind == "future":
-            return [FutureTicker(**seen, **quotes, mark_px=mark_px, index_px=index_px)]
-        perp = PerpTicker(**seen, **quotes, mark_px=mark_px, index_px=index_px, funding_rate=row.funding_rate)
-        interest = _open_interest(row)
-        return [perp] if interest is None else [perp, OpenInterest(**seen, open_interest_qty=interest)]
+    fields: dict[str, Values] = {
+        "venue": "gate",
+        "symbol": [row.contract for row in told],
+        "kind": kind,
+        "bid_px": [row.highest_bid or None for row in told],
+        "bid_qty": [row.highest_size if row.highest_bid and row.highest_size != "" else None for row in told],
+        "ask_px": [row.lowest_ask or None for row in told],
+        "ask_qty": [row.lowest_size if row.lowest_ask and row.lowest_size != "" else None for row in told],
+        "last_px": [row.last or None for row in told],
+        "volume_24h_base": [row.volume_24h_base for row in told],
+        "volume_24h_quote": [row.volume_24h_quote for row in told],
+        "mark_px": [row.mark_price or None for row in told],
+        "index_px": [row.index_price or None for row in told],
+    }
+    if kind == "future":
+        return [Columns(FutureTicker, len(told), fields)]
+    fields["funding_rate"] = [row.funding_rate for row in told]
+    return [Columns(PerpTicker, len(told), fields), _open_interest(told)]
 
-    return rows(_TICKER, entries(reply), read)
 
-
-def _open_interest(row: _Ticker) -> float | None:
+def _open_interest(told: Sequence[_Ticker]) -> Columns:
     """Contracts, counted once; none where nothing proves what `total_size` counts.
 
     Beside the lists of the same minute it is the `position_size` of all longs in May 2019, and twice that in August
     2026, contract by contract. When both sides came to be added, Gate does not say; by then rows told the multiplier.
     """
-    if row.quanto_multiplier is not None:
-        return row.total_size / 2
-    return row.total_size if row.volume_24h_base is None else None
+    proved = [row for row in told if row.quanto_multiplier is not None or row.volume_24h_base is None]
+    fields: dict[str, Values] = {
+        "venue": "gate",
+        "symbol": [row.contract for row in proved],
+        "kind": "perp",
+        "open_interest_qty": [
+            row.total_size if row.quanto_multiplier is None else row.total_size / 2 for row in proved
+        ],
+    }
+    return Columns(OpenInterest, len(proved), fields)
+
+
+# `tickers` of futures and delivery; they carry no clock. Open interest of dated futures only the list tells.
+parse_tickers = Sheet(_listed_tickers, _Ticker, _ticker_columns)

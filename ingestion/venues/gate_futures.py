@@ -3,12 +3,17 @@
 Sizes count contracts; instants are seconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
+from ingestion.bulk import Unplain
+from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Candle, FundingRate, Liquidation, OrderBook, Record, Trade
+from ingestion.sheets import Columns, Sheet, Values, from_epoch, sides
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.gate_answers import asked, at_s, entries, market_of, refuse_failure, refuse_merged, seen_by
 from ingestion.venues.gate_names import documented_size, read_contract, refuse_foreign
@@ -29,7 +34,19 @@ class _Book(msgspec.Struct):
     current: Finite | None = None  # when the reply was made; not yet in 2019
 
 
+class _Head(msgspec.Struct):
+    """`order_book` with its sides unread, and what marks it as a failure."""
+
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+    id: int | None = None
+    current: Finite | None = None
+    label: Any = UNSET
+    message: Any = UNSET
+
+
 _BOOK = msgspec.json.Decoder(_Book, strict=False)
+_HEAD = msgspec.json.Decoder(_Head, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -50,6 +67,24 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
+def _depth(reply: Reply) -> Depth:
+    symbol = asked(reply, "contract")
+    who = Who("gate", read_contract(symbol).kind, symbol)
+    refuse_merged(reply)
+    refuse_beyond_float64(reply.body, reply.path)
+    head = _HEAD.decode(reply.body)
+    if head.label is not UNSET or head.message is not UNSET:
+        raise Unplain(reply.path)
+    event_us = None if head.current is None else round(head.current * 1_000) * 1_000
+    return Depth(who, head.id, event_us, head.bids, head.asks)
+
+
+# Sizes became strings with fractions of contracts; in 2023 they came first.
+order_books = Ladder(
+    parse_order_book, _depth, b'{"p":"","s":""}', also={b'{"p":"","s":}': (0, 1), b'{"s":,"p":""}': (1, 0)}
+)
+
+
 class _Trade(msgspec.Struct):
     id: int
     contract: str
@@ -59,29 +94,34 @@ class _Trade(msgspec.Struct):
     create_time_ms: Finite | None = None  # seconds too, with milliseconds; not yet in 2019
 
 
-_TRADE = msgspec.json.Decoder(_Trade, strict=False)
-
-
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`trades` of futures and delivery; the sign of the size is the taker's side."""
-    kind, settle = market_of(reply)
+def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
+    market_of(reply)
     raws = entries(reply)
     refuse_beyond_float64(reply.body, f"gate {reply.path}")
+    return raws
 
-    def read(row: _Trade) -> list[Record]:
-        refuse_foreign(row.contract, kind, settle)
-        event_ts = at_s(row.create_time if row.create_time_ms is None else row.create_time_ms)
-        return [
-            Trade(
-                **seen_by(reply, row.contract, kind, event_ts),
-                trade_id=str(row.id),
-                px=row.price,
-                qty=abs(row.size),
-                side="sell" if row.size < 0 else "buy",
-            )
-        ]
 
-    return rows(_TRADE, raws, read)
+def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+    kind, settle = market_of(reply)
+    symbols = [fill.contract for fill in fills]
+    for symbol in dict.fromkeys(symbols):
+        refuse_foreign(symbol, kind, settle)
+    seconds = [fill.create_time if fill.create_time_ms is None else fill.create_time_ms for fill in fills]
+    fields: dict[str, Values] = {
+        "venue": "gate",
+        "symbol": symbols,
+        "kind": kind,
+        "event_ts": from_epoch([round(each * 1_000) for each in seconds]),
+        "trade_id": [str(fill.id) for fill in fills],
+        "px": [fill.price for fill in fills],
+        "qty": [abs(fill.size) for fill in fills],
+        "side": sides([fill.size < 0 for fill in fills]),
+    }
+    return [Columns(Trade, len(fills), fields)]
+
+
+# `trades` of futures and delivery; the sign of the size is the taker's side.
+parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)
 
 
 class _Bar(msgspec.Struct):

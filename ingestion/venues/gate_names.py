@@ -5,12 +5,13 @@ Spot pairs and perpetuals share their spelling (`BTC_USDT`): which one is meant,
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
 from ingestion.records import Instrument, Kind
 from ingestion.venues.base import Refused
-from ingestion.venues.wire import Name, agree, expiry, instrument
+from ingestion.venues.wire import NAMES_KEPT, Name, agree, expiry, instrument
 
 _NAME = re.compile(r"(?P<base>[^\W_]+)_(?P<quote>[A-Z0-9]+)(_20(?P<day>[0-9]{6}))?")
 
@@ -21,6 +22,7 @@ INVERSE_SIZE = 1.0  # US dollar; the lists say 0
 QUANTO_SIZE = {"ETH": 0.000001}  # bitcoin a dollar of the price, in the lists of 2019
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_contract(symbol: str) -> Name:
     """What the name of a perpetual or future says; prices in USD are settled in bitcoin."""
     found = _NAME.fullmatch(symbol)
@@ -35,6 +37,7 @@ def read_contract(symbol: str) -> Name:
     return Name("perp", base, quote, "BTC", is_inverse=base == "BTC")
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_pair(symbol: str) -> Name:
     """The two sides of a spot pair."""
     found = _NAME.fullmatch(symbol)
@@ -43,6 +46,7 @@ def read_pair(symbol: str) -> Name:
     return Name("spot", found["base"], found["quote"], found["quote"])
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def refuse_foreign(symbol: str, kind: Kind, settle_asset: str) -> None:
     """Refuse a contract that by its name belongs to another market than the one whose reply it stands in."""
     name = read_contract(symbol)

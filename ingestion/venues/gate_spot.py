@@ -1,16 +1,20 @@
 """Gate's spot replies. Amounts count base coin; instants are milliseconds, of candles seconds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET
 
+from ingestion.bulk import Unplain
+from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Candle, OrderBook, Record, SpotTicker, Trade
+from ingestion.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.gate_answers import asked, at_ms, entries, refuse_failure, refuse_merged, seen_by
 from ingestion.venues.gate_names import read_pair
-from ingestion.venues.wire import Blank, Finite, Name, above_zero, agree, given, instrument
+from ingestion.venues.wire import Blank, Finite, Name, agree, instrument
 
 INTERVALS_S = {"10s": 10, "1m": 60, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "4h": 14_400, "8h": 28_800}
 
@@ -61,28 +65,24 @@ class _Ticker(msgspec.Struct):
     lowest_size: Finite | Blank | None = None
 
 
-_TICKER = msgspec.json.Decoder(_Ticker, strict=False)
+def _ticker_columns(_: Reply, told: Sequence[_Ticker]) -> list[Columns]:
+    fields: dict[str, Values] = {
+        "venue": "gate",
+        "symbol": [row.currency_pair for row in told],
+        "kind": "spot",
+        "bid_px": [row.highest_bid or None for row in told],
+        "bid_qty": [row.highest_size if row.highest_bid and row.highest_size != "" else None for row in told],
+        "ask_px": [row.lowest_ask or None for row in told],
+        "ask_qty": [row.lowest_size if row.lowest_ask and row.lowest_size != "" else None for row in told],
+        "last_px": [row.last or None for row in told],
+        "volume_24h_base": [row.base_volume for row in told],
+        "volume_24h_quote": [row.quote_volume for row in told],
+    }
+    return [Columns(SpotTicker, len(told), fields)]
 
 
-def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
-    """`spot/tickers`; they carry no clock."""
-
-    def read(row: _Ticker) -> list[Record]:
-        bid_px, ask_px = above_zero(row.highest_bid), above_zero(row.lowest_ask)
-        return [
-            SpotTicker(
-                **seen_by(reply, row.currency_pair, "spot"),
-                bid_px=bid_px,
-                bid_qty=given(row.highest_size) if bid_px else None,
-                ask_px=ask_px,
-                ask_qty=given(row.lowest_size) if ask_px else None,
-                last_px=above_zero(row.last),
-                volume_24h_base=row.base_volume,
-                volume_24h_quote=row.quote_volume,
-            )
-        ]
-
-    return rows(_TICKER, entries(reply), read)
+# `spot/tickers`; they carry no clock.
+parse_tickers = Sheet(entries, _Ticker, _ticker_columns)
 
 
 class _Book(msgspec.Struct):
@@ -92,7 +92,19 @@ class _Book(msgspec.Struct):
     current: int | None = None  # when the reply was made; not yet in 2021
 
 
+class _Head(msgspec.Struct):
+    """`order_book` with its sides unread, and what marks it as a failure."""
+
+    id: int
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+    current: int | None = None
+    label: Any = UNSET
+    message: Any = UNSET
+
+
 _BOOK = msgspec.json.Decoder(_Book, strict=False)
+_HEAD = msgspec.json.Decoder(_Head, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -114,6 +126,21 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
+def _depth(reply: Reply) -> Depth:
+    symbol = asked(reply, "currency_pair")
+    read_pair(symbol)
+    refuse_merged(reply)
+    refuse_beyond_float64(reply.body, reply.path)
+    head = _HEAD.decode(reply.body)
+    if head.label is not UNSET or head.message is not UNSET:
+        raise Unplain(reply.path)
+    event_us = None if head.current is None else head.current * 1_000
+    return Depth(Who("gate", "spot", symbol), head.id, event_us, head.bids, head.asks)
+
+
+order_books = Ladder(parse_order_book, _depth)
+
+
 class _Trade(msgspec.Struct):
     id: str | int
     create_time_ms: Finite  # "1548000000123.456"
@@ -123,24 +150,40 @@ class _Trade(msgspec.Struct):
     currency_pair: str | None = None  # in every reply seen, but not in the documented one
 
 
-_TRADE = msgspec.json.Decoder(_Trade, strict=False)
-_NUMBER = msgspec.json.Decoder(Finite, strict=False)
+_number = msgspec.json.Decoder(Finite, strict=False).decode
 
 
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`spot/trades`; `side` is the taker's."""
-
-    def read(row: _Trade) -> list[Record]:
-        symbol = row.currency_pair or asked(reply, "currency_pair")
+def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+    symbols = [fill.currency_pair or asked(reply, "currency_pair") for fill in fills]
+    for symbol in dict.fromkeys(symbols):
         read_pair(symbol)
         agree(symbol, "pair", reply.query.get("currency_pair", symbol), symbol)
-        for number in (row.price, row.amount):
-            refuse_beyond_float64(bytes(number), f"gate {symbol} trade {row.id}")
-        seen = seen_by(reply, symbol, "spot", at_ms(row.create_time_ms))
-        px, qty = _NUMBER.decode(row.price), _NUMBER.decode(row.amount)
-        return [Trade(**seen, trade_id=str(row.id), px=px, qty=qty, side=row.side)]
+    _refuse_long_numbers(symbols, fills)
+    fields: dict[str, Values] = {
+        "venue": "gate",
+        "symbol": symbols,
+        "kind": "spot",
+        "event_ts": from_epoch([round(fill.create_time_ms * 1_000) for fill in fills], 1e-6),
+        "trade_id": [str(fill.id) for fill in fills],
+        "px": [_number(fill.price) for fill in fills],
+        "qty": [_number(fill.amount) for fill in fills],
+        "side": [fill.side for fill in fills],
+    }
+    return [Columns(Trade, len(fills), fields)]
 
-    return rows(_TRADE, entries(reply), read)
+
+def _refuse_long_numbers(symbols: Sequence[str], fills: Sequence[_Trade]) -> None:
+    """Of prices and amounts, not of the clock beside them: all at once, and by trade only where one is found."""
+    try:
+        refuse_beyond_float64(b",".join(number for fill in fills for number in (fill.price, fill.amount)), "gate")
+    except Refused:
+        for symbol, fill in zip(symbols, fills, strict=True):
+            for number in (fill.price, fill.amount):
+                refuse_beyond_float64(bytes(number), f"gate {symbol} trade {fill.id}")
+
+
+# `spot/trades`; `side` is the taker's.
+parse_trades = Sheet(entries, _Trade, _trade_columns)
 
 
 class _Bar(msgspec.Struct, array_like=True):

@@ -13,10 +13,10 @@ from ingestion.venues.base import Endpoint, Plan, Refused, Request, Venue
 from ingestion.venues.htx_futures_history import (
     next_funding_rates,
     next_liquidations,
+    order_books,
     parse_candles,
     parse_funding_rates,
     parse_liquidations,
-    parse_order_book,
     parse_trades,
 )
 from ingestion.venues.htx_futures_names import VENUE, read_name, terms
@@ -189,7 +189,7 @@ HTX_FUTURES = Venue(
         Endpoint(
             "order_books",
             MARKET + "depth",
-            parse_order_book,
+            order_books,
             _of_each("depth", UNMERGED),
             proof="recording",
         ),

@@ -1,6 +1,6 @@
 """What HTX Futures' replies share: the status, the rows, and whose channel a reply is of."""
 
-from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 
@@ -35,6 +35,7 @@ class _Group(msgspec.Struct):
 
 _ANSWER = msgspec.json.Decoder(Answer)
 _GROUP = msgspec.json.Decoder(_Group)
+_GROUPS = msgspec.json.Decoder(list[_Group])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -90,7 +91,10 @@ def counted_once(both_sides: float) -> float:
     return both_sides / 2
 
 
-def inner(rows: msgspec.Raw, reply: Reply) -> Iterator[msgspec.Raw]:
+def inner(rows: msgspec.Raw, reply: Reply) -> list[msgspec.Raw]:
     """Rows of groups of rows, as trades by the order that took."""
-    for group in entries(rows, reply):
-        yield from decode(_GROUP, bytes(group), f"{VENUE} {reply.path}: group").data
+    try:
+        groups = _GROUPS.decode(rows)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        groups = [decode(_GROUP, bytes(each), f"{VENUE} {reply.path}: group") for each in entries(rows, reply)]
+    return list(chain.from_iterable(group.data for group in groups))

@@ -3,12 +3,14 @@
 Sizes count contracts; instants are milliseconds, of bars seconds. Numbers come bare or as strings.
 """
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from ingestion.records import Candle, FundingRate, Liquidation, OrderBook, Record, Trade
+from ingestion.ladders import Depth, Ladder, Who
+from ingestion.records import Candle, FundingRate, Kind, Liquidation, OrderBook, Record, Trade
+from ingestion.sheets import Columns, HeadedSheet, Values, from_epoch
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.htx_futures_answers import answer, channel, counted_once, entries, inner, seen_by
 from ingestion.venues.htx_futures_names import VENUE, read_name
@@ -25,17 +27,23 @@ class _Book(msgspec.Struct):
     ts: int
 
 
+class _Head(msgspec.Struct):
+    """A book with its sides unread."""
+
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+    mrid: int
+    ts: int
+
+
 _BOOK = msgspec.json.Decoder(_Book, strict=False)
+_HEAD = msgspec.json.Decoder(_Head, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     """`depth`; step 0 is 150 levels a side as they rest, others but 6 are merged."""
-    found = answer(reply)
-    symbol, what = channel(found, reply)
-    if what not in ("depth.step0", "depth.step6"):
-        raise Refused("merged", f"{VENUE} {symbol}: '{what}' is no book as it rests, levels are merged")
-    refuse_beyond_float64(bytes(found.tick), f"{VENUE} {symbol} book")
-    book = decode(_BOOK, bytes(found.tick), f"{VENUE} {reply.path}: tick")
+    symbol, tick = _unmerged(reply)
+    book = decode(_BOOK, tick, f"{VENUE} {reply.path}: tick")
     yield OrderBook(
         **seen_by(reply, symbol, read_name(symbol).kind, book.ts),
         sequence_id=book.mrid,
@@ -46,6 +54,25 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
+def _unmerged(reply: Reply) -> tuple[str, bytes]:
+    found = answer(reply)
+    symbol, what = channel(found, reply)
+    if what not in ("depth.step0", "depth.step6"):
+        raise Refused("merged", f"{VENUE} {symbol}: '{what}' is no book as it rests, levels are merged")
+    tick = bytes(found.tick)
+    refuse_beyond_float64(tick, f"{VENUE} {symbol} book")
+    return symbol, tick
+
+
+def _depth(reply: Reply) -> Depth:
+    symbol, tick = _unmerged(reply)
+    head = _HEAD.decode(tick)
+    return Depth(Who(VENUE, read_name(symbol).kind, symbol), head.mrid, head.ts * 1_000, head.bids, head.asks)
+
+
+order_books = Ladder(parse_order_book, _depth, b"[,]")
+
+
 class _Trade(msgspec.Struct):
     id: int
     price: Finite
@@ -54,23 +81,36 @@ class _Trade(msgspec.Struct):
     ts: int
 
 
-_TRADE = msgspec.json.Decoder(_Trade, strict=False)
+class _Traded(NamedTuple):
+    symbol: str
+    kind: Kind
 
 
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`history/trade`; `direction` is the taker's. An odd amount would mean that sides are added no more."""
+def _listed_trades(reply: Reply) -> tuple[_Traded, list[msgspec.Raw]]:
     found = answer(reply)
     symbol, _ = channel(found, reply)
-    kind = read_name(symbol).kind
+    return _Traded(symbol, read_name(symbol).kind), inner(found.data, reply)
 
-    def read(row: _Trade) -> list[Record]:
-        if row.amount % 2:
-            raise Refused("contradiction", f"{symbol} trade {row.id}: {row.amount} contracts are no two equal sides")
-        seen = seen_by(reply, symbol, kind, row.ts)
-        qty = counted_once(row.amount)
-        return [Trade(**seen, trade_id=str(row.id), px=row.price, qty=qty, side=row.direction)]
 
-    return rows(_TRADE, inner(found.data, reply), read)
+def _trade_columns(of: _Traded, fills: Sequence[_Trade]) -> list[Columns]:
+    odd = next((fill for fill in fills if fill.amount % 2), None)
+    if odd is not None:
+        raise Refused("contradiction", f"{of.symbol} trade {odd.id}: {odd.amount} contracts are no two equal sides")
+    fields: dict[str, Values] = {
+        "venue": VENUE,
+        "symbol": of.symbol,
+        "kind": of.kind,
+        "event_ts": from_epoch([fill.ts for fill in fills]),
+        "trade_id": [str(fill.id) for fill in fills],
+        "px": [fill.price for fill in fills],
+        "qty": [counted_once(fill.amount) for fill in fills],
+        "side": [fill.direction for fill in fills],
+    }
+    return [Columns(Trade, len(fills), fields)]
+
+
+# `history/trade`; `direction` is the taker's. An odd amount would mean that sides are added no more.
+parse_trades = HeadedSheet(_listed_trades, _Trade, _trade_columns)
 
 
 class _Bar(msgspec.Struct):

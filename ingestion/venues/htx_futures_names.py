@@ -73,6 +73,7 @@ def contract_code(symbol: str, at: datetime) -> str:
     return f"{found[1] or found[2]}{turns[found[3]]:%y%m%d}"
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def _quarters_after(day: datetime, code: str) -> tuple[datetime, datetime]:
     year = day.year % 100
     ends = [last_friday(y, month, code) for y in (year, year + 1) for month in (3, 6, 9, 12)]

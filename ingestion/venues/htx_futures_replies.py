@@ -3,17 +3,18 @@
 Sizes count contracts; instants are milliseconds. Numbers come bare or as strings, by the product and the year.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
-from ingestion.records import FutureTicker, IndexPrice, OpenInterest, PerpTicker, Record
+from ingestion.records import FutureTicker, IndexPrice, Kind, OpenInterest, PerpTicker, Record
+from ingestion.sheets import Columns, HeadedSheet, Sheet, Values, from_epoch
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, rows
 from ingestion.venues.htx_futures_answers import answer, channel, counted_once, entries, seen_by
 from ingestion.venues.htx_futures_names import VENUE, contract_code, read_index, read_name
-from ingestion.venues.wire import Blank, Finite, Quotes, above_zero, agree, instrument, touch
+from ingestion.venues.wire import Blank, Finite, above_zero, agree, instrument
 
 Hours = Annotated[int, msgspec.Meta(ge=1, le=24)]
 
@@ -152,42 +153,64 @@ class _BatchTick(_Tick):
     vol: Finite | None = None  # quote currency of 24 hours, both sides; in a single tick contracts
 
 
-_TICK = msgspec.json.Decoder(_Tick, strict=False)
-_BATCH_TICK = msgspec.json.Decoder(_BatchTick, strict=False)
+def _listed_tick(reply: Reply) -> tuple[str, list[msgspec.Raw]]:
+    found = answer(reply)
+    symbol, _ = channel(found, reply)
+    return symbol, entries(found.tick, reply)
+
+
+def _listed_ticks(reply: Reply) -> list[msgspec.Raw]:
+    return entries(answer(reply).ticks, reply)
+
+
+def _tick_columns(symbol: str, told: Sequence[_Tick]) -> list[Columns]:
+    return _quoted([symbol] * len(told), told, [None] * len(told))
+
+
+def _batch_columns(_: Reply, told: Sequence[_BatchTick]) -> list[Columns]:
+    symbols = [contract_code(row.contract_code or row.symbol or "", instant(row.ts)) for row in told]
+    return _quoted(symbols, told, [None if row.vol is None else counted_once(row.vol) for row in told])
+
+
+def _quoted(symbols: Sequence[str], told: Sequence[_Tick], volumes: Sequence[float | None]) -> list[Columns]:
+    """Tickers of each kind; `volumes` are those in quote currency."""
+    listed = [
+        (read_name(symbol).kind, symbol, row, vol) for symbol, row, vol in zip(symbols, told, volumes, strict=True)
+    ]
+    return [
+        _quoted_kind(kind, [(symbol, row, vol) for its, symbol, row, vol in listed if its == kind])
+        for kind in sorted({kind for kind, *_ in listed})
+    ]
+
+
+def _quoted_kind(kind: Kind, told: Sequence[tuple[str, _Tick, float | None]]) -> Columns:
+    ticks = [row for _, row, _ in told]
+    fields: dict[str, Values] = {
+        "venue": VENUE,
+        "symbol": [symbol for symbol, _, _ in told],
+        "kind": kind,
+        "event_ts": from_epoch([row.ts for row in ticks]),
+        "bid_px": [row.bid[0] or None if row.bid and row.bid[1] else None for row in ticks],
+        "bid_qty": [row.bid[1] or None if row.bid and row.bid[0] else None for row in ticks],
+        "ask_px": [row.ask[0] or None if row.ask and row.ask[1] else None for row in ticks],
+        "ask_qty": [row.ask[1] or None if row.ask and row.ask[0] else None for row in ticks],
+        "last_px": [row.close or None for row in ticks],
+        "volume_24h_base": [counted_once(row.amount) for row in ticks],
+        "volume_24h_quote": [volume for _, _, volume in told],
+    }
+    return Columns(PerpTicker if kind == "perp" else FutureTicker, len(told), fields)
+
+
+_TICK = HeadedSheet(_listed_tick, _Tick, _tick_columns)
 
 
 def parse_tick(reply: Reply) -> Iterator[Record | Reject]:
-    """`detail/merged`: one contract."""
-    found = answer(reply)
-    symbol, _ = channel(found, reply)
-    return rows(_TICK, entries(found.tick, reply), lambda row: [_ticker(reply, symbol, row, None)])
+    """`detail/merged`: one contract, so that many at once are not read sooner."""
+    return _TICK(reply)
 
 
-def parse_ticks(reply: Reply) -> Iterator[Record | Reject]:
-    """`v2/…/detail/batch_merged`: all contracts of a product."""
-
-    def read(row: _BatchTick) -> list[Record]:
-        symbol = contract_code(row.contract_code or row.symbol or "", instant(row.ts))
-        return [_ticker(reply, symbol, row, None if row.vol is None else counted_once(row.vol))]
-
-    return rows(_BATCH_TICK, entries(answer(reply).ticks, reply), read)
-
-
-def _ticker(reply: Reply, symbol: str, row: _Tick, volume_24h_quote: float | None) -> FutureTicker:
-    kind = read_name(symbol).kind
-    bid_px, bid_qty = touch(*row.bid) if row.bid else (None, None)
-    ask_px, ask_qty = touch(*row.ask) if row.ask else (None, None)
-    quotes: Quotes = {
-        "bid_px": bid_px,
-        "bid_qty": bid_qty,
-        "ask_px": ask_px,
-        "ask_qty": ask_qty,
-        "last_px": above_zero(row.close),
-        "volume_24h_base": counted_once(row.amount),
-        "volume_24h_quote": volume_24h_quote,
-    }
-    ticker = PerpTicker if kind == "perp" else FutureTicker
-    return ticker(**seen_by(reply, symbol, kind, row.ts), **quotes)
+# `v2/…/detail/batch_merged`: all contracts of a product.
+parse_ticks = Sheet(_listed_ticks, _BatchTick, _batch_columns)
 
 
 class _MarkBar(msgspec.Struct):

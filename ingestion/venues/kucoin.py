@@ -11,8 +11,8 @@ from ingestion.venues.base import Endpoint, Plan, Request, Venue
 from ingestion.venues.kucoin_answers import DOCS, PUBLIC_WEIGHT_A_MINUTE
 from ingestion.venues.kucoin_replies import (
     VENUE,
+    order_books,
     parse_candles,
-    parse_order_book,
     parse_pairs,
     parse_tickers,
     parse_trades,
@@ -61,7 +61,7 @@ KUCOIN = Venue(
         Endpoint(
             "order_books",
             MARKET + "orderbook/level2_(20|100)",
-            parse_order_book,
+            order_books,
             lambda plan: _each_pair(plan, "orderbook/level2_100"),
             weight=4,
         ),

@@ -3,10 +3,12 @@
 https://www.kucoin.com/docs-new/rate-limit
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
+from ingestion.sheets import Ints, from_epoch
 from ingestion.venues.base import Refused, Reply, decode, instant
 
 DOCS = "https://www.kucoin.com/docs-new/"
@@ -46,3 +48,8 @@ def asked(reply: Reply, venue: str) -> str:
 def at_ns(nanoseconds: int) -> datetime:
     """By whole microseconds: as a float64 a count of nanoseconds is off by up to 128."""
     return instant(nanoseconds // 1_000, 1e-6)
+
+
+def from_ns(nanoseconds: Sequence[int]) -> Ints:
+    """Microseconds of many such counts."""
+    return from_epoch([each // 1_000 for each in nanoseconds], 1e-6)

@@ -16,7 +16,7 @@ from ingestion.venues.kucoin_futures_history import (
     parse_index_prices,
 )
 from ingestion.venues.kucoin_futures_names import BITCOIN_IN_DOLLARS, VENUE, read_name, terms
-from ingestion.venues.kucoin_futures_replies import parse_contracts, parse_order_book, parse_tickers, parse_trades
+from ingestion.venues.kucoin_futures_replies import order_books, parse_contracts, parse_tickers, parse_trades
 from ingestion.venues.spans import epoch_ms, spans
 
 API = "/api/v1/"
@@ -95,7 +95,7 @@ KUCOIN_FUTURES = Venue(
         Endpoint(
             "order_books",
             API + "level2/(snapshot|depth20|depth100)",
-            parse_order_book,
+            order_books,
             lambda plan: _each_contract(plan, "level2/depth100"),
             weight=5,
         ),

@@ -3,12 +3,13 @@
 Sizes count contracts; books and trades are stamped in nanoseconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
+from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import (
     FutureTicker,
     Instrument,
@@ -19,10 +20,11 @@ from ingestion.records import (
     Record,
     Trade,
 )
+from ingestion.sheets import Columns, Sheet, Values
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
-from ingestion.venues.kucoin_answers import answer, asked, at_ns, entries
+from ingestion.venues.kucoin_answers import answer, asked, at_ns, entries, from_ns
 from ingestion.venues.kucoin_futures_names import INVERSE_SIZE, VENUE, coin, read_name
-from ingestion.venues.wire import Finite, Name, Quotes, Seen, above_zero, agree, instrument, touch
+from ingestion.venues.wire import Finite, Name, Quotes, Seen, above_zero, agree, instrument
 
 KINDS: dict[str, Kind] = {"FFWCSX": "perp", "FFICSX": "future"}
 
@@ -142,29 +144,33 @@ class _Ticker(msgspec.Struct, rename="camel"):
     best_ask_size: Finite | None
 
 
-_TICKER = msgspec.json.Decoder(_Ticker, strict=False)
+def _listed_tickers(reply: Reply) -> list[msgspec.Raw]:
+    return entries(reply, VENUE)
 
 
-def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
-    """`v1/allTickers`. `ts` is when the last trade filled; of the quotes no instant is told."""
+def _ticker_columns(_: Reply, told: Sequence[_Ticker]) -> list[Columns]:
+    kinds = [read_name(row.symbol).kind for row in told]
+    return [
+        _quoted(kind, [row for row, its in zip(told, kinds, strict=True) if its == kind]) for kind in sorted(set(kinds))
+    ]
 
-    def read(row: _Ticker) -> list[Record]:
-        kind = read_name(row.symbol).kind
-        bid_px, bid_qty = touch(row.best_bid_price, row.best_bid_size)
-        ask_px, ask_qty = touch(row.best_ask_price, row.best_ask_size)
-        ticker = PerpTicker if kind == "perp" else FutureTicker
-        return [
-            ticker(
-                **seen_by(reply, row.symbol, kind),
-                bid_px=bid_px,
-                bid_qty=bid_qty,
-                ask_px=ask_px,
-                ask_qty=ask_qty,
-                last_px=above_zero(row.price),
-            )
-        ]
 
-    return rows(_TICKER, entries(reply, VENUE), read)
+def _quoted(kind: Kind, told: Sequence[_Ticker]) -> Columns:
+    fields: dict[str, Values] = {
+        "venue": VENUE,
+        "symbol": [row.symbol for row in told],
+        "kind": kind,
+        "bid_px": [row.best_bid_price or None if row.best_bid_size else None for row in told],
+        "bid_qty": [row.best_bid_size or None if row.best_bid_price else None for row in told],
+        "ask_px": [row.best_ask_price or None if row.best_ask_size else None for row in told],
+        "ask_qty": [row.best_ask_size or None if row.best_ask_price else None for row in told],
+        "last_px": [row.price or None for row in told],
+    }
+    return Columns(PerpTicker if kind == "perp" else FutureTicker, len(told), fields)
+
+
+# `v1/allTickers`. `ts` is when the last trade filled; of the quotes no instant is told.
+parse_tickers = Sheet(_listed_tickers, _Ticker, _ticker_columns)
 
 
 class _Book(msgspec.Struct):
@@ -175,7 +181,18 @@ class _Book(msgspec.Struct):
     asks: list[tuple[Finite, Finite]]
 
 
+class _Head(msgspec.Struct):
+    """A book with its sides unread."""
+
+    symbol: str
+    sequence: int
+    ts: int
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+
+
 _BOOK = msgspec.json.Decoder(_Book, strict=False)
+_HEAD = msgspec.json.Decoder(_Head, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -192,6 +209,17 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
+def _depth(reply: Reply) -> Depth:
+    head = _HEAD.decode(answer(reply, VENUE))
+    # Without its clock, a whole number so long that all numbers would be looked at one by one.
+    refuse_beyond_float64(reply.body.replace(b":%d}" % head.ts, b"}"), reply.path)
+    who = Who(VENUE, read_name(head.symbol).kind, head.symbol)
+    return Depth(who, head.sequence, head.ts // 1_000, head.bids, head.asks)
+
+
+order_books = Ladder(parse_order_book, _depth, b"[,]")
+
+
 class _Trade(msgspec.Struct, rename="camel"):
     trade_id: str
     ts: int
@@ -200,18 +228,28 @@ class _Trade(msgspec.Struct, rename="camel"):
     side: Literal["buy", "sell"]
 
 
-_TRADE = msgspec.json.Decoder(_Trade, strict=False)
-
-
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`v1/trade/history`; `side` is the taker's, whose trades these are stands only in the question."""
+def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
     symbol = asked(reply, VENUE)
-    kind = read_name(symbol).kind
+    read_name(symbol)
     raws = entries(reply, VENUE)
     refuse_beyond_float64(reply.body, f"{VENUE} {symbol} trades")
+    return raws
 
-    def read(row: _Trade) -> list[Record]:
-        seen = seen_by(reply, symbol, kind, at_ns(row.ts))
-        return [Trade(**seen, trade_id=row.trade_id, px=row.price, qty=row.size, side=row.side)]
 
-    return rows(_TRADE, raws, read)
+def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+    symbol = asked(reply, VENUE)
+    fields: dict[str, Values] = {
+        "venue": VENUE,
+        "symbol": symbol,
+        "kind": read_name(symbol).kind,
+        "event_ts": from_ns([fill.ts for fill in fills]),
+        "trade_id": [fill.trade_id for fill in fills],
+        "px": [fill.price for fill in fills],
+        "qty": [fill.size for fill in fills],
+        "side": [fill.side for fill in fills],
+    }
+    return [Columns(Trade, len(fills), fields)]
+
+
+# `v1/trade/history`; `side` is the taker's, whose trades these are stands only in the question.
+parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)

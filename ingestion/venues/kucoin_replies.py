@@ -1,16 +1,19 @@
 """KuCoin's spot replies and names. Sizes count base coin; trades are stamped in nanoseconds, candles in seconds."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
+from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotTicker, Trade
+from ingestion.sheets import Columns, HeadedSheet, Sheet, Values, from_epoch
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
-from ingestion.venues.kucoin_answers import answer, asked, at_ns, entries
-from ingestion.venues.wire import Finite, Name, Seen, above_zero, agree, instrument, touch
+from ingestion.venues.kucoin_answers import answer, asked, entries, from_ns
+from ingestion.venues.wire import NAMES_KEPT, Finite, Name, Seen, agree, instrument
 
 VENUE = "kucoin"
 INTERVALS_S = {
@@ -32,6 +35,7 @@ INTERVALS_S = {
 _NAME = re.compile(r"([^\W_]+)-([A-Z0-9]+)")
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def read_pair(symbol: str) -> Name:
     """The two sides of a spot pair."""
     found = _NAME.fullmatch(symbol)
@@ -114,36 +118,33 @@ class _Ticker(msgspec.Struct, rename="camel"):
 
 
 _TICKERS = msgspec.json.Decoder(_Tickers, strict=False)
-_TICKER = msgspec.json.Decoder(_Ticker, strict=False)
 
 
-def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
-    """`v1/market/allTickers`: one clock for all."""
+def _listed_tickers(reply: Reply) -> tuple[int, list[msgspec.Raw]]:
     found = decode(_TICKERS, answer(reply, VENUE), f"{VENUE} {reply.path}: data")
-    event_ts = instant(found.time)
-
-    def read(row: _Ticker) -> list[Record]:
-        bid_px, bid_qty = _best(row.buy, row.best_bid_size)
-        ask_px, ask_qty = _best(row.sell, row.best_ask_size)
-        return [
-            SpotTicker(
-                **_seen(reply, row.symbol, event_ts),
-                bid_px=bid_px,
-                bid_qty=bid_qty,
-                ask_px=ask_px,
-                ask_qty=ask_qty,
-                last_px=above_zero(row.last),
-                volume_24h_base=row.vol,
-                volume_24h_quote=row.vol_value,
-            )
-        ]
-
-    return rows(_TICKER, found.ticker, read)
+    return int(from_epoch([found.time])[0]), found.ticker
 
 
-def _best(px: float | None, qty: float | None) -> tuple[float | None, float | None]:
-    """The best level, of which old replies tell the price alone."""
-    return (above_zero(px), None) if qty is None else touch(px, qty)
+def _ticker_columns(event_us: int, told: Sequence[_Ticker]) -> list[Columns]:
+    """Of the best level old replies tell the price alone; with a size of zero there is none."""
+    fields: dict[str, Values] = {
+        "venue": VENUE,
+        "symbol": [row.symbol for row in told],
+        "kind": "spot",
+        "event_ts": event_us,
+        "bid_px": [row.buy or None if row.best_bid_size != 0 else None for row in told],
+        "bid_qty": [row.best_bid_size or None if row.buy else None for row in told],
+        "ask_px": [row.sell or None if row.best_ask_size != 0 else None for row in told],
+        "ask_qty": [row.best_ask_size or None if row.sell else None for row in told],
+        "last_px": [row.last or None for row in told],
+        "volume_24h_base": [row.vol for row in told],
+        "volume_24h_quote": [row.vol_value for row in told],
+    }
+    return [Columns(SpotTicker, len(told), fields)]
+
+
+# `v1/market/allTickers`: one clock for all.
+parse_tickers = HeadedSheet(_listed_tickers, _Ticker, _ticker_columns)
 
 
 class _Book(msgspec.Struct):
@@ -153,7 +154,17 @@ class _Book(msgspec.Struct):
     asks: list[tuple[Finite, Finite]]
 
 
+class _Head(msgspec.Struct):
+    """A book with its sides unread."""
+
+    time: int
+    sequence: int
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+
+
 _BOOK = msgspec.json.Decoder(_Book, strict=False)
+_HEAD = msgspec.json.Decoder(_Head, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -172,6 +183,17 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
+def _depth(reply: Reply) -> Depth:
+    symbol = asked(reply, VENUE)
+    read_pair(symbol)
+    refuse_beyond_float64(reply.body, reply.path)
+    head = _HEAD.decode(answer(reply, VENUE))
+    return Depth(Who(VENUE, "spot", symbol), head.sequence, head.time * 1_000, head.bids, head.asks)
+
+
+order_books = Ladder(parse_order_book, _depth)
+
+
 class _Trade(msgspec.Struct):
     sequence: str
     price: Finite
@@ -180,21 +202,30 @@ class _Trade(msgspec.Struct):
     time: int
 
 
-_TRADE = msgspec.json.Decoder(_Trade, strict=False)
-
-
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`v1/market/histories`; `side` is the taker's, whose trades these are stands only in the question."""
+def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
     symbol = asked(reply, VENUE)
     read_pair(symbol)
     raws = entries(reply, VENUE)
     refuse_beyond_float64(reply.body, f"{VENUE} {symbol} trades")
+    return raws
 
-    def read(row: _Trade) -> list[Record]:
-        seen = _seen(reply, symbol, at_ns(row.time))
-        return [Trade(**seen, trade_id=row.sequence, px=row.price, qty=row.size, side=row.side)]
 
-    return rows(_TRADE, raws, read)
+def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+    fields: dict[str, Values] = {
+        "venue": VENUE,
+        "symbol": asked(reply, VENUE),
+        "kind": "spot",
+        "event_ts": from_ns([fill.time for fill in fills]),
+        "trade_id": [fill.sequence for fill in fills],
+        "px": [fill.price for fill in fills],
+        "qty": [fill.size for fill in fills],
+        "side": [fill.side for fill in fills],
+    }
+    return [Columns(Trade, len(fills), fields)]
+
+
+# `v1/market/histories`; `side` is the taker's, whose trades these are stands only in the question.
+parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)
 
 
 class _Bar(msgspec.Struct, array_like=True):
