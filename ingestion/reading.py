@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from ingestion.bulk import Bulk, Table
 from ingestion.envelopes import Envelope, Unreadable
 from ingestion.quarantine import Quarantined
 from ingestion.records import OrderBook, Record
 from ingestion.streams import EVERY_SECOND, Sampling, read_stream
 from ingestion.venues.base import EARLIEST, Refused, Reject, Reply, Venue
+from ingestion.venues.bulk import Bulk, Table
 
 # A parser owes `Refused` for what it cannot read. These are what a slip in one raises on a hostile
 # payload: they cost the reply and are told apart as rule `parser`, and the hour goes on.

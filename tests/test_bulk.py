@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.bulk import Bulk, Joined
 from ingestion.columns import to_records
 from ingestion.envelopes import seal
-from ingestion.ladders import Ladder
 from ingestion.reading import read
 from ingestion.records import Record
-from ingestion.sheets import from_written
 from ingestion.venues import VENUES
 from ingestion.venues.base import Refused, Reject, Reply
+from ingestion.venues.bulk import Bulk, Joined
+from ingestion.venues.ladders import Ladder
+from ingestion.venues.sheets import from_written
 from tests.conftest import RECORDINGS
 from tests.read_replies import examples, read_folder
 

@@ -221,7 +221,7 @@ def instant(value: float, unit_s: float = 1e-3) -> datetime:
     Out of [2009, 2100) is `Refused`: it means another unit than the venue documents.
     """
     try:
-        at = _EPOCH + timedelta(microseconds=round(value * unit_s * 1e6))
+        at = _EPOCH + timedelta(microseconds=round(value * (unit_s * 1e6)))
     except OverflowError as error:
         raise Refused("timestamp", f"{value} is no instant at {unit_s} s a unit") from error
     if not EARLIEST <= at < LATEST:

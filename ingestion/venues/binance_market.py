@@ -5,13 +5,9 @@ from functools import lru_cache, partial
 from typing import TypeVar
 
 import msgspec
-import numpy as np
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from ingestion.bulk import Unplain
-from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Kind, OrderBook, Trade
-from ingestion.sheets import Columns, Sheet, Values, from_epoch, sides
 from ingestion.venues.base import EARLIEST, Reply, decode, instant, refuse_beyond_float64
 from ingestion.venues.binance import (
     TICKERS,
@@ -27,6 +23,9 @@ from ingestion.venues.binance import (
     refuse_failure,
     source,
 )
+from ingestion.venues.bulk import Unplain
+from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, sides
 from ingestion.venues.wire import NAMES_KEPT
 
 
@@ -154,7 +153,7 @@ def _fills(market: Market, row: type[F], *, is_aggregate: bool) -> Sheet[F]:
             "symbol": symbol,
             "kind": market.kind_of(symbol),
             "event_ts": from_epoch([fill.time for fill in fills]),
-            "trade_id": np.array([fill.id for fill in fills], dtype=np.int64),
+            "trade_id": [fill.id for fill in fills],
             "px": [fill.price for fill in fills],
             "qty": [fill.qty for fill in fills],
             "side": sides([fill.is_buyer_maker for fill in fills]),  # where the buyer rested, the seller took

@@ -9,10 +9,7 @@ from typing import Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
-from ingestion.bulk import Unplain
-from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import OpenInterest, OptionQuote, OrderBook, Trade
-from ingestion.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.base import EARLIEST, Refused, Reply, decode, refuse_beyond_float64
 from ingestion.venues.binance import (
     Amount,
@@ -27,6 +24,9 @@ from ingestion.venues.binance import (
     source,
 )
 from ingestion.venues.binance_options_replies import MARKET
+from ingestion.venues.bulk import Unplain
+from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.wire import NAMES_KEPT
 
 

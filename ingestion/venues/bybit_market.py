@@ -6,9 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Instrument, Kind, OrderBook, Record, Trade
-from ingestion.sheets import Columns, Sheet, Values, from_epoch, sides
 from ingestion.venues.base import (
     Reject,
     Reply,
@@ -19,6 +17,8 @@ from ingestion.venues.base import (
 )
 from ingestion.venues.bybit_answers import answer, kind_asked, listing, seen_by
 from ingestion.venues.bybit_names import amount_unit, read_name
+from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, sides
 from ingestion.venues.wire import Finite, Name, agree, instrument
 
 

@@ -6,16 +6,16 @@ Open interest of contracts comes as the sum of both sides, longs and shorts; her
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from ingestion.records import FutureTicker, Kind, OpenInterest, OptionQuote, PerpTicker, SpotTicker
-from ingestion.sheets import Columns, Sheet, Values, from_epoch, once
 from ingestion.venues.base import Refused, Reply
-from ingestion.venues.bybit_answers import Answer, Listing, answer, listing
+from ingestion.venues.bybit_answers import answer, listing
 from ingestion.venues.bybit_names import FUNDED_EVERY_8H, FUNDING_INTERVAL_S, read_name
+from ingestion.venues.sheets import Columns, HeadedSheet, Values, from_epoch
 from ingestion.venues.wire import Blank, Finite, Name, agree
 
 
@@ -88,17 +88,20 @@ _CONTRACT = msgspec.json.Decoder(_Contract, strict=False)
 _OPTION = msgspec.json.Decoder(_Option, strict=False)
 
 
-@once
-def _answered(reply: Reply) -> tuple[Answer, Listing]:
+class _Head(NamedTuple):
+    """What a reply says once: its clock, and what its rows are said to be, by the question and by the reply."""
+
+    event_us: int | None
+    categories: tuple[str | None, str]
+
+
+def _listed(reply: Reply) -> tuple[_Head, list[msgspec.Raw]]:
     found = answer(reply)
-    return found, listing(found, reply)
+    page = listing(found, reply)
+    return _Head(found.event_us, (reply.query.get("category"), page.category)), page.list
 
 
-def _listed(reply: Reply) -> list[msgspec.Raw]:
-    return _answered(reply)[1].list
-
-
-def _columns(reply: Reply, raws: Sequence[msgspec.Raw]) -> list[Columns]:
+def _columns(head: _Head, raws: Sequence[msgspec.Raw]) -> list[Columns]:
     if not b"".join(raws).isascii():
         for raw in raws:
             _KEYS.decode(raw)  # refuses a key that is no text, which is passed over below
@@ -109,24 +112,24 @@ def _columns(reply: Reply, raws: Sequence[msgspec.Raw]) -> list[Columns]:
     )
     told = []
     if options:
-        told += _options(reply, [_OPTION.decode(raw) for raw in options])
+        told += _options(head, [_OPTION.decode(raw) for raw in options])
     if contracts:
-        told += _contracts(reply, [_CONTRACT.decode(raw) for raw in contracts])
+        told += _contracts(head, [_CONTRACT.decode(raw) for raw in contracts])
     if pairs:
-        told += _pairs(reply, [_SPOT.decode(raw) for raw in pairs])
+        told += _pairs(head, [_SPOT.decode(raw) for raw in pairs])
     return told
 
 
 # `market/tickers` of every category.
-parse_tickers = Sheet(_listed, msgspec.Raw, _columns)
+parse_tickers = HeadedSheet(_listed, msgspec.Raw, _columns)
 
 
-def _seen(reply: Reply, rows: Sequence[_Spot]) -> dict[str, Values]:
+def _seen(head: _Head, rows: Sequence[_Spot]) -> dict[str, Values]:
     """What every record of these rows carries, but for the kind."""
     return {
         "venue": "bybit",
         "symbol": [row.symbol for row in rows],
-        "event_ts": _answered(reply)[0].event_us,
+        "event_ts": head.event_us,
     }
 
 
@@ -141,12 +144,11 @@ def _touches(rows: Sequence[_Spot]) -> dict[str, Values]:
     }
 
 
-def _pairs(reply: Reply, rows: Sequence[_Spot]) -> list[Columns]:
-    _, page = _answered(reply)
-    if "spot" not in (reply.query.get("category"), page.category):
-        raise Refused("contradiction", f"{rows[0].symbol}: a spot pair's row in a list of '{page.category}'")
+def _pairs(head: _Head, rows: Sequence[_Spot]) -> list[Columns]:
+    if "spot" not in head.categories:
+        raise Refused("contradiction", f"{rows[0].symbol}: a spot pair's row in a list of '{head.categories[1]}'")
     fields: dict[str, Values] = {
-        **_seen(reply, rows),
+        **_seen(head, rows),
         "kind": "spot",
         **_touches(rows),
         "volume_24h_base": [row.volume24h for row in rows],
@@ -155,8 +157,8 @@ def _pairs(reply: Reply, rows: Sequence[_Spot]) -> list[Columns]:
     return [Columns(SpotTicker, len(rows), fields)]
 
 
-def _contracts(reply: Reply, rows: Sequence[_Contract]) -> list[Columns]:
-    seen = _seen(reply, rows)
+def _contracts(head: _Head, rows: Sequence[_Contract]) -> list[Columns]:
+    seen = _seen(head, rows)
     named = [(row, read_name(row.symbol)) for row in rows]
     for row, name in named:
         is_dated = row.funding_rate == "" and row.delivery_time
@@ -174,16 +176,16 @@ def _contracts(reply: Reply, rows: Sequence[_Contract]) -> list[Columns]:
     perps = [each for each in named if each[1].kind == "perp"]
     futures = [each for each in named if each[1].kind == "future"]
     return [
-        *([_perp_tickers(reply, perps)] if perps else []),
-        *([Columns(FutureTicker, len(futures), _contract_fields(reply, "future", futures))] if futures else []),
+        *([_perp_tickers(head, perps)] if perps else []),
+        *([Columns(FutureTicker, len(futures), _contract_fields(head, "future", futures))] if futures else []),
         Columns(OpenInterest, len(rows), interest),
     ]
 
 
-def _contract_fields(reply: Reply, kind: Kind, named: Sequence[tuple[_Contract, Name]]) -> dict[str, Values]:
+def _contract_fields(head: _Head, kind: Kind, named: Sequence[tuple[_Contract, Name]]) -> dict[str, Values]:
     rows = [row for row, _ in named]
     return {
-        **_seen(reply, rows),
+        **_seen(head, rows),
         "kind": kind,
         **_touches(rows),
         "volume_24h_base": [row.turnover24h if name.is_inverse else row.volume24h for row, name in named],
@@ -193,10 +195,10 @@ def _contract_fields(reply: Reply, kind: Kind, named: Sequence[tuple[_Contract, 
     }
 
 
-def _perp_tickers(reply: Reply, named: Sequence[tuple[_Contract, Name]]) -> Columns:
+def _perp_tickers(head: _Head, named: Sequence[tuple[_Contract, Name]]) -> Columns:
     settled_us = iter(from_epoch([row.next_funding_time for row, _ in named if row.next_funding_time]).tolist())
     fields: dict[str, Values] = {
-        **_contract_fields(reply, "perp", named),
+        **_contract_fields(head, "perp", named),
         "funding_rate": [None if row.funding_rate == "" else row.funding_rate for row, _ in named],
         "funding_interval_s": [
             row.funding_interval_hour * 3_600
@@ -220,8 +222,8 @@ def one_side(both: float, single: float | Blank) -> float:
     return both / 2 if isinstance(single, str) else single
 
 
-def _options(reply: Reply, rows: Sequence[_Option]) -> list[Columns]:
-    seen: dict[str, Values] = {**_seen(reply, rows), "kind": "option"}
+def _options(head: _Head, rows: Sequence[_Option]) -> list[Columns]:
+    seen: dict[str, Values] = {**_seen(head, rows), "kind": "option"}
     for row in rows:
         agree(row.symbol, "kind", read_name(row.symbol).kind, "option")
     quotes: dict[str, Values] = {

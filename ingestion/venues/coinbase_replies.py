@@ -10,12 +10,12 @@ from typing import Literal
 
 import msgspec
 
-from ingestion.bulk import Unplain
 from ingestion.columns import EPOCH, MICROSECOND
-from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotTicker, Trade
-from ingestion.sheets import Columns, Sheet, Values, from_written, sides
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.bulk import Unplain
+from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.sheets import Columns, Sheet, Values, from_written, sides
 from ingestion.venues.wire import Finite, Name, Seen, above_zero, agree, instant_written, instrument
 
 TRADES_A_PAGE = 1_000

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingestion.records import Candle, FundingRate, Kind, Liquidation, Record, Trade, VolatilityIndex
-from ingestion.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.deribit_names import read_name
 from ingestion.venues.deribit_replies import answer, listed, seen_by
+from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.wire import Finite, Name
 
 SETTLED_EVERY_S = 3_600  # a point of the funding history is an hour

@@ -7,10 +7,10 @@ from typing import Literal
 
 import msgspec
 
-from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import IndexPrice, Kind, OrderBook, Record
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.deribit_names import FUNDING_INTERVAL_S, amount_unit, read_name
+from ingestion.venues.ladders import Depth, Ladder, Who
 from ingestion.venues.wire import Finite, Seen, agree, instrument
 
 

@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 
 from ingestion.records import FutureTicker, OpenInterest, PerpTicker, Record
-from ingestion.sheets import Columns, Sheet, Values
 from ingestion.venues.base import Refused, Reject, Reply, instant, rows
 from ingestion.venues.gate_answers import at_s, entries, market_of, seen_by
 from ingestion.venues.gate_names import INVERSE_SIZE, is_quanto, read_contract, refuse_foreign
+from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Blank, Finite, Name, Seen, above_zero, agree, instrument
 
 

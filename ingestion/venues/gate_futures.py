@@ -10,15 +10,15 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from ingestion.bulk import Unplain
-from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Candle, FundingRate, Liquidation, OrderBook, Record, Trade
-from ingestion.sheets import Columns, Sheet, Values, from_epoch, sides
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.bulk import Unplain
 from ingestion.venues.gate_answers import asked, at_s, entries, market_of, refuse_failure, refuse_merged, seen_by
 from ingestion.venues.gate_names import documented_size, read_contract, refuse_foreign
 from ingestion.venues.gate_spot import interval_s
+from ingestion.venues.ladders import Depth, Ladder, Who
 from ingestion.venues.settlements import with_intervals
+from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, sides
 from ingestion.venues.wire import Finite
 
 

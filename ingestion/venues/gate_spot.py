@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET
 
-from ingestion.bulk import Unplain
-from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Candle, OrderBook, Record, SpotTicker, Trade
-from ingestion.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.bulk import Unplain
 from ingestion.venues.gate_answers import asked, at_ms, entries, refuse_failure, refuse_merged, seen_by
 from ingestion.venues.gate_names import read_pair
+from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.wire import Blank, Finite, Name, agree, instrument
 
 INTERVALS_S = {"10s": 10, "1m": 60, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "4h": 14_400, "8h": 28_800}

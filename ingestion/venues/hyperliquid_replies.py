@@ -9,12 +9,12 @@ from typing import Annotated
 
 import msgspec
 
-from ingestion.bulk import Unplain
-from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Instrument, Kind, OpenInterest, OrderBook, PerpTicker, Record
-from ingestion.sheets import Columns, Sheet, Values
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.bulk import Unplain
 from ingestion.venues.hyperliquid_names import FUNDING_INTERVAL_S, lot, pair, perp, read_coin
+from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Finite, Seen
 
 Decimals = Annotated[int, msgspec.Meta(ge=0, le=18)]

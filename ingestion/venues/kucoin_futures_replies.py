@@ -9,7 +9,6 @@ from typing import Literal
 
 import msgspec
 
-from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import (
     FutureTicker,
     Instrument,
@@ -20,10 +19,11 @@ from ingestion.records import (
     Record,
     Trade,
 )
-from ingestion.sheets import Columns, Sheet, Values
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.kucoin_answers import answer, asked, at_ns, entries, from_ns
 from ingestion.venues.kucoin_futures_names import INVERSE_SIZE, VENUE, coin, read_name
+from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Finite, Name, Quotes, Seen, above_zero, agree, instrument
 
 KINDS: dict[str, Kind] = {"FFWCSX": "perp", "FFICSX": "future"}

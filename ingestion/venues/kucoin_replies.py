@@ -8,11 +8,11 @@ from typing import Literal
 
 import msgspec
 
-from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotTicker, Trade
-from ingestion.sheets import Columns, HeadedSheet, Sheet, Values, from_epoch
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.kucoin_answers import answer, asked, entries, from_ns
+from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.sheets import Columns, HeadedSheet, Sheet, Values, from_epoch
 from ingestion.venues.wire import NAMES_KEPT, Finite, Name, Seen, agree, instrument
 
 VENUE = "kucoin"

@@ -7,11 +7,11 @@ from typing import Final, Literal, TypeVar
 import msgspec
 
 from ingestion.records import Candle, FundingRate, Kind, Liquidation, Record, Trade
-from ingestion.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.base import Plan, Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64
 from ingestion.venues.okx_names import read_name
 from ingestion.venues.okx_replies import KINDS, each, raws, seen_by
 from ingestion.venues.settlements import with_intervals
+from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.wire import Finite
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from ingestion.ladders import Depth, Ladder, Who
 from ingestion.records import Kind, OrderBook, Record
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.ladders import Depth, Ladder, Who
 from ingestion.venues.okx_names import read_name
 from ingestion.venues.wire import Blank, Finite, Name, Seen, instrument
 

@@ -68,14 +68,21 @@ class Bulk(ABC):
             places = list(told)
             try:
                 tables = self.join(hour, [replies[place] for place in places], list(told.values()))
-            except Odd as odd:
-                for number in odd.places:
-                    del told[places[number]]
-            except SLIPS:
-                break
+            except SLIPS as slip:
+                odd = [places[number] for number in slip.places] if isinstance(slip, Odd) else []
+                odd = odd or [place for place in places if not self._is_plain(hour, replies[place], told[place])]
+                for place in odd or places:
+                    del told[place]
             else:
                 return Joined(tables, [place for place in range(len(replies)) if place not in told])
         return Joined([], list(range(len(replies))))
+
+    def _is_plain(self, hour: datetime, reply: Reply, told: Any) -> bool:
+        try:
+            self.join(hour, [reply], [told])
+        except SLIPS:
+            return False
+        return True
 
 
 def clocks(hour: datetime, replies: Sequence[Reply], rows: "pa.Array[Any]") -> dict[str, Any]:

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Raw
 
-from ingestion.bulk import Bulk, Odd, Table, clocks
 from ingestion.columns import INSTANT, schema_of
 from ingestion.records import Kind, OrderBook, Record
 from ingestion.venues.base import EARLIEST, LATEST, Parse, Reject, Reply
+from ingestion.venues.bulk import Bulk, Odd, Table, clocks
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Raw
 
-from ingestion.bulk import Bulk, Table, Unplain, clocks
 from ingestion.columns import EPOCH, INSTANT, MICROSECOND, schema_of
 from ingestion.records import Record
 from ingestion.venues.base import Refused, Reject, Reply, instant, rows
+from ingestion.venues.bulk import Bulk, Table, Unplain, clocks
 from ingestion.venues.wire import instant_written
 
 H = TypeVar("H")
@@ -78,20 +78,6 @@ class HeadedSheet(Bulk, Generic[H, T]):
         return [(record, _table(record, hour, replies, of)) for record, of in parts.items()]
 
 
-def once(read: Callable[[Reply], T]) -> Callable[[Reply], T]:
-    """`read`, remembering the last reply: so `columns` may ask, row by row, what stands in the reply once."""
-    last: tuple[Reply, T] | None = None
-
-    def reread(reply: Reply) -> T:
-        nonlocal last
-        known = last
-        if known is None or known[0] is not reply:
-            last = known = reply, read(reply)
-        return known[1]
-
-    return reread
-
-
 class Sheet(HeadedSheet[Reply, T]):
     """A headed sheet whose rows need no more of their reply than its question."""
 
@@ -111,7 +97,7 @@ def from_epoch(values: Sequence[float], unit_s: float = 1e-3) -> Ints:
     if len(values):
         instant(min(values), unit_s)
         instant(max(values), unit_s)
-    return np.rint(np.array(values, dtype=np.float64) * unit_s * 1e6).astype(np.int64)
+    return np.rint(np.array(values, dtype=np.float64) * (unit_s * 1e6)).astype(np.int64)
 
 
 def from_written(values: list[str]) -> list[Any]:
