@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 
 _DIGITS = b"0123456789."
 _DOT, _ZERO, _COMMA = b".0,"
+_POWERS = np.array([float(f"1e{n}") for n in range(18)])
+_MOST = 1e300  # of what every venue's prices and sizes may be
 _SPAN_US = tuple(int(each.timestamp()) * 1_000_000 for each in (EARLIEST, LATEST))
 
 
@@ -48,6 +50,8 @@ class Ladder(Bulk):
     `level` is how a level is written, all digits and decimal points left out: `["",""]` is a price and a size as text,
     `["",,]` would be a price as text with two numbers after it. `read` says the rest of a reply, refusing what the
     parser does; it need not judge the sides. A price or size of zero, a sign or an exponent is for the parser.
+    `asks` is how a level is written there, where the size of an ask has a minus; `whole` are the places of numbers that
+    must be whole.
     """
 
     def __init__(
@@ -56,10 +60,13 @@ class Ladder(Bulk):
         read: Callable[[Reply], Depth],
         level: bytes = b'["",""]',
         at: tuple[int, int] = (0, 1),
+        *,
+        asks: bytes | None = None,
+        whole: Sequence[int] = (),
     ) -> None:
         self._parse = parse
         self._read = read
-        self._shape = _Shape(level, at)
+        self._bids, self._asks = _Shape(level, at, whole), _Shape(asks or level, at, whole)
 
     def __call__(self, reply: Reply) -> Iterator[Record | Reject]:
         return self._parse(reply)
@@ -68,7 +75,8 @@ class Ladder(Bulk):
         return self._read(reply)
 
     def join(self, hour: datetime, replies: Sequence[Reply], told: Sequence[Depth]) -> list[Table]:
-        bids, asks = (self._shape.levels([bytes(getattr(depth, side)) for depth in told]) for side in ("bids", "asks"))
+        bids = self._bids.levels([bytes(depth.bids) for depth in told])
+        asks = self._asks.levels([bytes(depth.asks) for depth in told])
         is_early = np.array([each.event_us is not None and not _is_instant(each.event_us) for each in told], np.bool_)
         odd = is_early | bids.is_odd | asks.is_odd
         if odd.any():
@@ -99,9 +107,10 @@ class _Side(NamedTuple):
 class _Shape:
     """How levels are written."""
 
-    def __init__(self, level: bytes, at: tuple[int, int]) -> None:
+    def __init__(self, level: bytes, at: tuple[int, int], whole: Sequence[int]) -> None:
         self._level = level
         self._at = at
+        self._whole = whole
         self._width = level.count(b",") + 1  # numbers a level
         self._opening = level[:1]
         self._marks = bytes(set(b"[]" + level) - set(b","))
@@ -123,7 +132,8 @@ class _Shape:
                 for side, count in zip(sides, counts.tolist(), strict=True)
             ]
             return _Side(None, None, is_odd)
-        numbers, is_strange = _numbers(text.translate(None, self._marks))
+        whole = [slice(place, None, self._width) for place in self._whole]
+        numbers, is_strange = _numbers(text.translate(None, self._marks), whole)
         is_strange[: len(numbers)] |= ~self._is_positive(numbers)
         if is_strange.any():
             is_odd[np.searchsorted(np.cumsum(counts) * self._width, np.flatnonzero(is_strange), side="right")] = True
@@ -134,14 +144,14 @@ class _Shape:
 
     def _is_positive(self, numbers: Floats) -> Bools:
         """Of numbers that are a price or a size; of others, always."""
-        is_fine = (numbers > 0) & (numbers < np.inf)
+        is_fine = (numbers > 0) & (numbers <= _MOST)
         for place in set(range(self._width)) - set(self._at):
             is_fine[place :: self._width] = True
         return is_fine
 
 
-def _numbers(text: bytes) -> tuple[Floats, Bools]:
-    """Numbers between commas, and which are no decimals as JSON writes them: 00.5, .5, 5."""
+def _numbers(text: bytes, whole: Sequence[slice]) -> tuple[Floats, Bools]:
+    """Numbers between commas, and which are no decimals as JSON writes them: 00.5, .5, 5. — or not whole."""
     if not text:
         return np.zeros(0), np.zeros(0, dtype=np.bool_)
     letters = np.frombuffer(text, dtype=np.uint8)
@@ -157,6 +167,10 @@ def _numbers(text: bytes) -> tuple[Floats, Bools]:
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     spelled = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(text.replace(b",", b"")))  # type: ignore[arg-type]
     try:
-        return np.asarray(spelled.cast(pa.float64()), dtype=np.float64), is_strange
+        numbers = np.asarray(spelled.cast(pa.float64()), dtype=np.float64)
     except pa.ArrowInvalid:  # 1.2.3
         return np.zeros(0), np.asarray(pc.greater(pc.count_substring(spelled, "."), 1), dtype=np.bool_)  # type: ignore[call-overload]
+    for place in whole:
+        is_short = (lengths[place] > 1) & (numbers[place] < _POWERS[np.minimum(lengths[place], len(_POWERS)) - 1])
+        is_strange[place] |= is_short | (lengths[place] > len(_POWERS))  # of so many letters one is a point
+    return numbers, is_strange

@@ -1,8 +1,8 @@
 """Replies that list rows of one shape: what their columns say is written once, for one row and for thousands."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -20,6 +20,7 @@ from ingestion.venues.base import Reject, Reply, instant, rows
 from ingestion.venues.wire import instant_written
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 Ints = npt.NDArray[np.int64]
 Values: TypeAlias = "list[Any] | Ints | str | float | bool | None"  # of each row, or of all; absent: its default
@@ -33,36 +34,36 @@ class Columns(NamedTuple):
     fields: Mapping[str, Values]
 
 
-class Sheet(Bulk, Generic[T]):
+class Page(Bulk, Generic[T]):
     """A parser of rows by what their columns say, which is asked for a whole reply or, where one is odd, row by row.
 
-    `listed` finds the rows in a reply; `columns` says what rows of this type mean, and raises `Refused` where one of
-    them cannot be read. Whatever is refused about the reply as a whole is refused by `listed`.
+    `opened` finds the rows in a reply, and refuses whatever is refused about the reply as a whole. It gives with them
+    what rows of this type mean in this reply, which raises `Refused` where one of them cannot be read.
     """
 
     def __init__(
         self,
-        listed: Callable[[Reply], Sequence[Raw]],
+        opened: Callable[[Reply], tuple[Sequence[Raw], Callable[[Sequence[T]], Iterable[Columns]]]],
         row: type[T],
-        columns: Callable[[Reply, Sequence[T]], Sequence[Columns]],
         *,
         strict: bool = False,
     ) -> None:
-        self._listed = listed
-        self._columns = columns
+        self._opened = opened
         self._one = msgspec.json.Decoder(row, strict=strict)
         self._many = msgspec.json.Decoder(list[row], strict=strict)  # type: ignore[valid-type]
 
     def __call__(self, reply: Reply) -> Iterator[Record | Reject]:
+        found, columns_of = self._opened(reply)
+
         def read(row: T) -> Iterator[Record]:
-            for columns in self._columns(reply, [row]):
+            for columns in list(columns_of([row])):  # a row is refused whole
                 yield from _records(reply, columns)
 
-        return rows(self._one, self._listed(reply), read)
+        return rows(self._one, found, read)
 
     def told(self, reply: Reply) -> list[Columns]:
-        found = self._listed(reply)
-        return list(self._columns(reply, self._many.decode(b"[" + b",".join(found) + b"]"))) if found else []
+        found, columns_of = self._opened(reply)
+        return list(columns_of(self._many.decode(b"[" + b",".join(found) + b"]"))) if found else []
 
     def join(self, hour: datetime, replies: Sequence[Reply], told: Sequence[list[Columns]]) -> list[Table]:
         parts: dict[type[Record], list[tuple[int, Columns]]] = {}
@@ -70,6 +71,23 @@ class Sheet(Bulk, Generic[T]):
             for columns in sheets:
                 parts.setdefault(columns.record, []).append((place, columns))
         return [(record, _table(record, hour, replies, of)) for record, of in parts.items()]
+
+
+class Sheet(Page[T]):
+    """A page of rows whose meaning takes nothing else of their reply's body.
+
+    `listed` finds the rows in a reply; `columns` says what rows of this type mean.
+    """
+
+    def __init__(
+        self,
+        listed: Callable[[Reply], Sequence[Raw]],
+        row: type[T],
+        columns: Callable[[Reply, Sequence[T]], Iterable[Columns]],
+        *,
+        strict: bool = False,
+    ) -> None:
+        super().__init__(lambda reply: (listed(reply), partial(columns, reply)), row, strict=strict)
 
 
 def from_epoch(values: Sequence[float], unit_s: float = 1e-3) -> Ints:
@@ -82,13 +100,21 @@ def from_epoch(values: Sequence[float], unit_s: float = 1e-3) -> Ints:
 
 def from_written(values: list[str]) -> list[Any]:
     """ISO 8601 instants as microseconds; `Refused` as `instant_written`."""
+    if len(values) < 8:  # sooner than one array
+        return [(instant_written(value) - EPOCH) // MICROSECOND for value in values]
     try:
         told: list[Any] = pa.array(values, pa.string()).cast(INSTANT).cast(pa.int64()).to_pylist()
     except pa.ArrowInvalid:
         return [(instant_written(value) - EPOCH) // MICROSECOND for value in values]
-    if told:
-        from_epoch([min(told), max(told)], 1e-6)
+    for extreme in (min(told), max(told)):
+        instant_written(values[told.index(extreme)])
     return told
+
+
+def where_given(values: Sequence[V | None], read: Callable[[list[V]], Sequence[int] | Ints]) -> list[int | None]:
+    """As `read` has those that are not missing."""
+    found = iter(read([value for value in values if value is not None]))
+    return [None if value is None else int(next(found)) for value in values]
 
 
 def sides(are_sales: Sequence[bool]) -> list[str]:
