@@ -82,8 +82,6 @@ def one_by_one(bulk: Bulk, reply: Reply) -> list[Record | Reject] | None:
         return list(bulk(reply))
     except Refused:
         return None
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        return None
 
 
 def rows_of(joined: Joined) -> Counter[bytes]:

@@ -12,8 +12,8 @@ from ingestion.envelopes import Envelope
 from ingestion.records import Candle, Instrument, OrderBook, Record, SpotTicker, Trade
 from ingestion.venues.base import Plan, Refused, Reject, Reply, Request
 from ingestion.venues.kraken import KRAKEN
+from ingestion.venues.kraken_history import next_trades
 from ingestion.venues.kraken_names import asset, read_name
-from ingestion.venues.kraken_replies import next_trades
 
 NOW = datetime(2026, 1, 2, 13, 0, 5, tzinfo=UTC)
 HOUR = datetime(2026, 1, 2, 12, tzinfo=UTC)

@@ -18,7 +18,7 @@ from ingestion.venues.bitfinex_history import (
     parse_trades,
 )
 from ingestion.venues.bitfinex_names import terms
-from ingestion.venues.bitfinex_replies import each, parse_instruments, parse_order_book, parse_status, parse_tickers
+from ingestion.venues.bitfinex_replies import each, order_books, parse_instruments, parse_status, parse_tickers
 from ingestion.venues.spans import epoch_ms
 
 DEPTH = "100"
@@ -147,7 +147,7 @@ BITFINEX = Venue(
             _together("/v2/status/deriv", "keys", _perps),
             proof="recording",
         ),
-        Endpoint("order_books", "/v2/book/[^/]+/P0", parse_order_book, _books, proof="recording"),
+        Endpoint("order_books", "/v2/book/[^/]+/P0", order_books, _books, proof="recording"),
         Endpoint(
             "trades",
             "/v2/trades/[^/]+/hist",

@@ -3,7 +3,7 @@
 https://docs.bitfinex.com/reference
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
@@ -11,8 +11,9 @@ import msgspec
 
 from ingestion.records import Candle, FundingRate, Liquidation, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, instant, rows
-from ingestion.venues.bitfinex_names import FUNDING_INTERVAL_S
+from ingestion.venues.bitfinex_names import FUNDING_INTERVAL_S, read_name
 from ingestion.venues.bitfinex_replies import Unread, asked, each, seen_by
+from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, sides
 from ingestion.venues.wire import Finite
 
 INTERVALS_S = {"1m": 60, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "3h": 10_800, "6h": 21_600} | {
@@ -70,26 +71,32 @@ TradeRow: TypeAlias = tuple[int, int, Finite, Finite]  # id, time, size: bought 
 TRADE = msgspec.json.Decoder(TradeRow)
 
 
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`trades/…/hist`. "The order that causes the trade determines if it is a buy or a sell."
+_TRADES = r"/v2/trades/([^/]+)/hist"
 
-    https://docs.bitfinex.com/v1/reference/ws-public-trades
-    """
-    symbol = asked(reply, r"/v2/trades/([^/]+)/hist")
 
-    def read(row: TradeRow) -> list[Trade]:
-        trade_id, ts, amount, px = row
-        return [
-            Trade(
-                **seen_by(reply, symbol, ts),
-                trade_id=str(trade_id),
-                px=px,
-                qty=abs(amount),
-                side="buy" if amount > 0 else "sell",
-            )
-        ]
+def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
+    asked(reply, _TRADES)
+    return each(reply)
 
-    return rows(TRADE, each(reply), read)
+
+def _trade_columns(reply: Reply, fills: Sequence[TradeRow]) -> list[Columns]:
+    symbol = asked(reply, _TRADES)
+    fields: dict[str, Values] = {
+        "venue": "bitfinex",
+        "symbol": symbol,
+        "kind": read_name(symbol).kind,
+        "event_ts": from_epoch([ts for _, ts, _, _ in fills]),
+        "trade_id": [str(trade_id) for trade_id, _, _, _ in fills],
+        "px": [px for _, _, _, px in fills],
+        "qty": [abs(amount) for _, _, amount, _ in fills],
+        "side": sides([amount <= 0 for _, _, amount, _ in fills]),
+    }
+    return [Columns(Trade, len(fills), fields)]
+
+
+# `trades/…/hist`. "The order that causes the trade determines if it is a buy or a sell."
+# https://docs.bitfinex.com/v1/reference/ws-public-trades
+parse_trades = Sheet(_listed_trades, TradeRow, _trade_columns, strict=True)  # type: ignore[arg-type]
 
 
 BarRow: TypeAlias = tuple[int, Finite, Finite, Finite, Finite, Finite]  # start, open, close, high, low, volume

@@ -5,21 +5,25 @@ Numbers are printed binary floats (`37.930307309999996`): what is read is what t
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import Raw
 
-from ingestion.records import Instrument, OpenInterest, OrderBook, PerpTicker, Record, SpotTicker
+from ingestion.records import Instrument, Kind, OpenInterest, OrderBook, PerpTicker, Record, SpotTicker
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, rows
 from ingestion.venues.bitfinex_names import FUNDING_INTERVAL_S, read_name, read_terms
-from ingestion.venues.wire import Finite, Quotes, Seen, agree
+from ingestion.venues.bulk import Unplain
+from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, where_given
+from ingestion.venues.wire import Finite, Seen, agree
 
 Unread: TypeAlias = Any  # a position that the documentation leaves open, or that is not stored
-_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[Raw])
 
 
-def each(reply: Reply) -> list[msgspec.Raw]:
+def each(reply: Reply) -> list[Raw]:
     """The rows of a reply; `["error", 10020, "limit: invalid"]` is `Refused`, whatever its status."""
     found = decode(_LIST, reply.body, f"bitfinex {reply.path}")
     if found and bytes(found[0]) == b'"error"':
@@ -45,7 +49,7 @@ def seen_by(reply: Reply, symbol: str, ts: int | None) -> Seen:
     }
 
 
-_NAMES = msgspec.json.Decoder(tuple[list[msgspec.Raw]])
+_NAMES = msgspec.json.Decoder(tuple[list[Raw]])
 _NAME = msgspec.json.Decoder(str)
 
 
@@ -75,31 +79,30 @@ class _Ticker(msgspec.Struct, array_like=True):
     volume: Finite  # base coin
 
 
-_TICKER = msgspec.json.Decoder(_Ticker)
+_TICKERS: dict[Kind, type[SpotTicker]] = {"spot": SpotTicker, "perp": PerpTicker}
 
 
-def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
-    """`tickers`, spot and perpetuals; rows of margin funding (`fUSD`) are no pairs and left out.
-
-    Where nothing rests on a side, its price is that of the last order there.
-    """
-
-    def read(row: _Ticker) -> list[Record]:
-        if row.symbol.startswith("f"):
-            return []
-        quotes: Quotes = {
-            "bid_px": row.bid_px if row.bid_depth > 0 else None,
-            "bid_qty": None,
-            "ask_px": row.ask_px if row.ask_depth > 0 else None,
-            "ask_qty": None,
-            "last_px": row.last_px or None,
-            "volume_24h_base": row.volume,
-            "volume_24h_quote": None,
+def _ticker_columns(_: Reply, told: Sequence[_Ticker]) -> Iterator[Columns]:
+    pairs = [(read_name(ticker.symbol).kind, ticker) for ticker in told if not ticker.symbol.startswith("f")]
+    for kind, record in _TICKERS.items():
+        ours = [ticker for its, ticker in pairs if its == kind]
+        if not ours:
+            continue
+        fields: dict[str, Values] = {
+            "venue": "bitfinex",
+            "symbol": [ticker.symbol for ticker in ours],
+            "kind": kind,
+            "bid_px": [ticker.bid_px if ticker.bid_depth > 0 else None for ticker in ours],
+            "ask_px": [ticker.ask_px if ticker.ask_depth > 0 else None for ticker in ours],
+            "last_px": [ticker.last_px or None for ticker in ours],
+            "volume_24h_base": [ticker.volume for ticker in ours],
         }
-        seen = seen_by(reply, row.symbol, None)
-        return [PerpTicker(**seen, **quotes) if seen["kind"] == "perp" else SpotTicker(**seen, **quotes)]
+        yield Columns(record, len(ours), fields)
 
-    return rows(_TICKER, each(reply), read)
+
+# `tickers`, spot and perpetuals; rows of margin funding (`fUSD`) are no pairs and left out.
+# Where nothing rests on a side, its price is that of the last order there.
+parse_tickers = Sheet(each, _Ticker, _ticker_columns, strict=True)
 
 
 class _Status(msgspec.Struct, array_like=True):
@@ -124,34 +127,41 @@ class _Status(msgspec.Struct, array_like=True):
     open_interest: Finite | None  # contracts of one base coin
 
 
-_STATUS = msgspec.json.Decoder(_Status)
+def _status_columns(_: Reply, told: Sequence[_Status]) -> list[Columns]:
+    kinds = [read_name(status.symbol).kind for status in told]
+    times = from_epoch([status.ts for status in told])
+    for status, kind in zip(told, kinds, strict=True):
+        if kind != "perp":
+            raise Refused("contradiction", f"{status.symbol}: a status of derivatives, by its name spot")
+    fields: dict[str, Values] = {
+        "venue": "bitfinex",
+        "symbol": [status.symbol for status in told],
+        "kind": "perp",
+        "event_ts": times,
+        "mark_px": [status.mark_px for status in told],
+        "index_px": [status.spot_px for status in told],
+        "funding_rate": [status.current_funding for status in told],
+        "funding_interval_s": FUNDING_INTERVAL_S,
+        "next_funding_ts": where_given([status.next_funding_ts for status in told], from_epoch),
+    }
+    held = [(at, status) for at, status in zip(times.tolist(), told, strict=True) if status.open_interest is not None]
+    interest: dict[str, Values] = {
+        "venue": "bitfinex",
+        "symbol": [status.symbol for _, status in held],
+        "kind": "perp",
+        "event_ts": [at for at, _ in held],
+        "open_interest_qty": [status.open_interest for _, status in held],
+        "open_interest_base": [status.open_interest for _, status in held],
+    }
+    return [Columns(PerpTicker, len(told), fields), Columns(OpenInterest, len(held), interest)]
 
 
-def parse_status(reply: Reply) -> Iterator[Record | Reject]:
-    """`status/deriv`: mark, spot, funding and open interest of perpetuals."""
-
-    def read(row: _Status) -> list[Record]:
-        seen = seen_by(reply, row.symbol, row.ts)
-        if seen["kind"] != "perp":
-            raise Refused("contradiction", f"{row.symbol}: a status of derivatives, by its name spot")
-        ticker = PerpTicker(
-            **seen,
-            mark_px=row.mark_px,
-            index_px=row.spot_px,
-            funding_rate=row.current_funding,
-            funding_interval_s=FUNDING_INTERVAL_S,
-            next_funding_ts=None if row.next_funding_ts is None else instant(row.next_funding_ts),
-        )
-        if row.open_interest is None:
-            return [ticker]
-        interest = OpenInterest(**seen, open_interest_qty=row.open_interest, open_interest_base=row.open_interest)
-        return [ticker, interest]
-
-    return rows(_STATUS, each(reply), read)
+# `status/deriv`: mark, spot, funding and open interest of perpetuals.
+parse_status = Sheet(each, _Status, _status_columns, strict=True)
 
 
 _Level = tuple[Finite, int, Finite]  # price, number of orders, size: bids above zero, asks below
-_LEVELS = msgspec.json.Decoder(list[_Level])
+_LEVELS, _ANY = msgspec.json.Decoder(list[_Level]), msgspec.json.Decoder(Raw)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -170,3 +180,18 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
         ask_px=tuple(px for px, _ in asks),
         ask_qty=tuple(qty for _, qty in asks),
     )
+
+
+def _depth(reply: Reply) -> Depth:
+    symbol = asked(reply, r"/v2/book/([^/]+)/P0")
+    levels = bytes(_ANY.decode(reply.body))
+    sign = levels.find(b"-")
+    cut = levels.rfind(b"[", 0, sign) if sign > 0 else len(levels) - 1  # where the asks begin
+    if cut < 1 or levels == b"[]":
+        raise Unplain("no list of levels")
+    bids, asks = levels[:cut].removesuffix(b","), levels[cut:]
+    who = Who("bitfinex", read_name(symbol).kind, symbol)
+    return Depth(who, sequence_id=None, event_us=None, bids=Raw(bids + b"]"), asks=Raw(b"[" + asks))
+
+
+order_books = Ladder(parse_order_book, _depth, level=b"[,,]", at=(0, 2), asks=b"[,,-]")

@@ -5,17 +5,18 @@ Sizes are contracts everywhere, in spot pairs too; what one is, three formulas t
 https://support.bitmex.com/hc/en-gb/articles/16797952159261
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from ingestion.records import FutureTicker, Instrument, Kind, OpenInterest, PerpTicker, Record, SpotTicker
-from ingestion.venues.base import Refused, Reject, Reply, decode, rows
+from ingestion.columns import EPOCH, MICROSECOND
+from ingestion.records import FutureTicker, Instrument, Kind, OpenInterest, PerpTicker, SpotTicker
+from ingestion.venues.base import Refused, Reply, decode
 from ingestion.venues.bitmex_names import coin, kind_of, settlement
-from ingestion.venues.wire import Finite, Quotes, Seen, above_zero, agree, instant_written
+from ingestion.venues.sheets import Columns, Sheet, Values, from_written, where_given
+from ingestion.venues.wire import Finite, agree, instant_written
 
 T = TypeVar("T")
 Interval: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]  # written as an instant after 2000-01-01
@@ -36,6 +37,8 @@ NOT_READ = {
     "FFSCSX": "perpetuals on shares",
     "SRMCSX": "swap rates",
 }
+
+TICKERS: dict[Kind, type[SpotTicker]] = {"spot": SpotTicker, "perp": PerpTicker, "future": FutureTicker}
 
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -91,19 +94,29 @@ class _Listed(msgspec.Struct, rename="camel"):
 
 
 _TYPED = msgspec.json.Decoder(_Typed)
-_LISTED = msgspec.json.Decoder(_Listed)
 
 
-def parse_instruments(reply: Reply) -> Iterator[Record | Reject]:
-    """`instrument/active` and `instrument`: of each row the terms, the ticker and the open interest.
+class _Terms(NamedTuple):
+    """What a row says of its contract, in our words."""
 
-    Types that are no contracts of ours (`NOT_READ`) are left out; a reply of nothing else is `Refused`.
-    """
+    kind: Kind
+    base_asset: str
+    quote_asset: str
+    settle_asset: str
+    contract_size: float
+    expiry_us: int | None
+    funding_interval_s: int | None
+
+
+_Told: TypeAlias = tuple[int, _Terms, _Listed]  # when, and what
+
+
+def _wanted(reply: Reply) -> list[msgspec.Raw]:
     found = [(_typ(raw), raw) for raw in each(reply)]
     wanted = [raw for typ, raw in found if typ not in NOT_READ]
     if found and not wanted:
         raise Refused("retired", f"bitmex {reply.path}: nothing but {NOT_READ[found[0][0]]}")
-    yield from rows(_LISTED, wanted, partial(_told, reply))
+    return wanted
 
 
 def _typ(raw: msgspec.Raw) -> str:
@@ -113,51 +126,43 @@ def _typ(raw: msgspec.Raw) -> str:
         return ""  # whoever reads the row whole, rejects it
 
 
-def _told(reply: Reply, row: _Listed) -> list[Record]:
+def _columns(_: Reply, listed: Sequence[_Listed]) -> Iterator[Columns]:
+    kinds = [_kind(row) for row in listed]
+    times = from_written([row.timestamp for row in listed])
+    terms = [_terms(row, kind) for row, kind in zip(listed, kinds, strict=True)]
+    told = list(zip(times, terms, listed, strict=True))
+    yield _instruments(told)
+    for kind, record in TICKERS.items():
+        ours = [told_of for told_of in told if told_of[1].kind == kind]
+        if ours:
+            yield _tickers(record, kind, ours)
+            if kind != "spot":
+                yield _interest(kind, [told_of for told_of in ours if told_of[2].open_interest is not None])
+
+
+# `instrument/active` and `instrument`: of each row the terms, the ticker and the open interest.
+# Types that are no contracts of ours (`NOT_READ`) are left out; a reply of nothing else is refused.
+parse_instruments = Sheet(_wanted, _Listed, _columns, strict=True)
+
+
+def _kind(row: _Listed) -> Kind:
     if row.typ not in KINDS:
         raise Refused("unknown_terms", f"{row.symbol}: type {row.typ!r:.20} is none that is documented")
     kind = KINDS[row.typ]
     agree(row.symbol, "kind", kind_of(row.symbol), kind)  # books and trades have the name only
-    seen: Seen = {
-        "venue": "bitmex",
-        "symbol": row.symbol,
-        "kind": kind,
-        "captured_ts": reply.captured_ts,
-        "event_ts": instant_written(row.timestamp),
-    }
-    terms = _terms(seen, row)
-    agree(row.symbol, "inverse", terms.settle_asset == terms.base_asset, row.is_inverse)
-    agree(row.symbol, "quanto", terms.settle_asset not in (terms.base_asset, terms.quote_asset), row.is_quanto)
-    told: list[Record] = [terms, _ticker(seen, row, terms.funding_interval_s)]
-    if kind != "spot" and row.open_interest is not None:
-        base = _coins(row, row.open_value)
-        told.append(OpenInterest(**seen, open_interest_qty=row.open_interest, open_interest_base=base))
-    return told
+    return kind
 
 
-def _terms(seen: Seen, row: _Listed) -> Instrument:
-    kind = seen["kind"]
+def _terms(row: _Listed, kind: Kind) -> _Terms:
     settle, size = _contract(row, kind)
     expiry_ts = instant_written(_stated(row, "expiry", row.expiry)) if kind == "future" else None
     interval = _stated(row, "fundingInterval", row.funding_interval) if kind == "perp" else None
-    return Instrument(
-        venue="bitmex",
-        symbol=row.symbol,
-        kind=kind,
-        captured_ts=seen["captured_ts"],
-        base_asset=coin(row.underlying),
-        quote_asset=coin(row.quote_currency),
-        settle_asset=settle,
-        contract_size=size,
-        amount_unit="contracts",
-        is_inverse=row.is_inverse,
-        is_quanto=row.is_quanto,
-        tick_size_px=row.tick_size,
-        lot_size_qty=row.lot_size,
-        expiry_ts=expiry_ts,
-        funding_interval_s=None if interval is None else seconds(interval, row.symbol),
-        terms_source="listed",
-    )
+    base, quote = coin(row.underlying), coin(row.quote_currency)
+    interval_s = None if interval is None else seconds(interval, row.symbol)
+    agree(row.symbol, "inverse", settle == base, row.is_inverse)
+    agree(row.symbol, "quanto", settle not in (base, quote), row.is_quanto)
+    expiry_us = None if expiry_ts is None else (expiry_ts - EPOCH) // MICROSECOND
+    return _Terms(kind, base, quote, settle, size, expiry_us, interval_s)
 
 
 def _contract(row: _Listed, kind: Kind) -> tuple[str, float]:
@@ -193,27 +198,62 @@ def _coins(row: _Listed, minor_units: float | None) -> float | None:
     return minor_units / scale if settle == coin(row.underlying) else None
 
 
-def _ticker(seen: Seen, row: _Listed, funding_interval_s: int | None) -> SpotTicker:
-    quotes: Quotes = {
-        "bid_px": above_zero(row.bid_price),
-        "bid_qty": None,
-        "ask_px": above_zero(row.ask_price),
-        "ask_qty": None,
-        "last_px": above_zero(row.last_price),
-        "volume_24h_base": row.home_notional24h,
-        "volume_24h_quote": row.foreign_notional24h,
+def _instruments(told: Sequence[_Told]) -> Columns:
+    listed = [row for _, _, row in told]
+    terms = [terms for _, terms, _ in told]
+    fields: dict[str, Values] = {
+        "venue": "bitmex",
+        "symbol": [row.symbol for row in listed],
+        "kind": [contract.kind for contract in terms],
+        "base_asset": [contract.base_asset for contract in terms],
+        "quote_asset": [contract.quote_asset for contract in terms],
+        "settle_asset": [contract.settle_asset for contract in terms],
+        "contract_size": [contract.contract_size for contract in terms],
+        "amount_unit": "contracts",
+        "is_inverse": [row.is_inverse for row in listed],
+        "is_quanto": [row.is_quanto for row in listed],
+        "tick_size_px": [row.tick_size for row in listed],
+        "lot_size_qty": [row.lot_size for row in listed],
+        "expiry_ts": [contract.expiry_us for contract in terms],
+        "funding_interval_s": [contract.funding_interval_s for contract in terms],
+        "terms_source": "listed",
     }
-    if seen["kind"] == "spot":
-        return SpotTicker(**seen, **quotes)
-    mark_px, index_px = above_zero(row.mark_price), above_zero(row.indicative_settle_price)
-    if seen["kind"] == "future":
-        return FutureTicker(**seen, **quotes, mark_px=mark_px, index_px=index_px)
-    return PerpTicker(
-        **seen,
-        **quotes,
-        mark_px=mark_px,
-        index_px=index_px,
-        funding_rate=row.funding_rate,
-        funding_interval_s=funding_interval_s,
-        next_funding_ts=None if row.funding_timestamp is None else instant_written(row.funding_timestamp),
-    )
+    return Columns(Instrument, len(told), fields)
+
+
+def _tickers(record: type[SpotTicker], kind: Kind, told: Sequence[_Told]) -> Columns:
+    listed = [row for _, _, row in told]
+    fields: dict[str, Values] = {
+        **_seen(kind, told),
+        "bid_px": [row.bid_price or None for row in listed],  # 0 where there is none, as in other prices
+        "ask_px": [row.ask_price or None for row in listed],
+        "last_px": [row.last_price or None for row in listed],
+        "volume_24h_base": [row.home_notional24h for row in listed],
+        "volume_24h_quote": [row.foreign_notional24h for row in listed],
+    }
+    if kind != "spot":
+        fields["mark_px"] = [row.mark_price or None for row in listed]
+        fields["index_px"] = [row.indicative_settle_price or None for row in listed]
+    if kind == "perp":
+        fields["funding_rate"] = [row.funding_rate for row in listed]
+        fields["funding_interval_s"] = [terms.funding_interval_s for _, terms, _ in told]
+        fields["next_funding_ts"] = where_given([row.funding_timestamp for row in listed], from_written)
+    return Columns(record, len(told), fields)
+
+
+def _interest(kind: Kind, told: Sequence[_Told]) -> Columns:
+    fields: dict[str, Values] = {
+        **_seen(kind, told),
+        "open_interest_qty": [row.open_interest for _, _, row in told],
+        "open_interest_base": [_coins(row, row.open_value) for _, _, row in told],
+    }
+    return Columns(OpenInterest, len(told), fields)
+
+
+def _seen(kind: Kind, told: Sequence[_Told]) -> dict[str, Values]:
+    return {
+        "venue": "bitmex",
+        "symbol": [row.symbol for _, _, row in told],
+        "kind": kind,
+        "event_ts": [at for at, _, _ in told],
+    }

@@ -6,10 +6,11 @@ Bitcoin is XBT. `XBTUSD` is a perpetual, `XBTZ26` a future delivered in December
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 from ingestion.records import Instrument, Kind
 from ingestion.venues.base import Refused
-from ingestion.venues.wire import agree, last_friday
+from ingestion.venues.wire import NAMES_KEPT, agree, last_friday
 
 _SPOT = re.compile(r"([A-Z0-9]+)_(USDT|USDC|XBT)")
 _FUTURE = re.compile(r"([A-Z0-9]+)([FGHJKMNQUVXZ])([0-9]{2})(_ETH)?")
@@ -39,6 +40,7 @@ def settlement(code: str) -> tuple[str, int]:
     return SETTLEMENT[code]
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def kind_of(symbol: str) -> Kind:
     """What a symbol names, by its shape; an index (`.BXBT`) and whatever has none of the shapes is `Refused`."""
     if _SPOT.fullmatch(symbol):

@@ -3,7 +3,7 @@
 https://www.bitmex.com/api/explorer/
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -13,6 +13,7 @@ from ingestion.records import Candle, FundingRate, IndexPrice, OrderBook, Record
 from ingestion.venues.base import Refused, Reject, Reply, decode, rows
 from ingestion.venues.bitmex_instruments import Interval, each, seconds
 from ingestion.venues.bitmex_names import coin, kind_of
+from ingestion.venues.sheets import Columns, Sheet, Values, from_written, sides
 from ingestion.venues.wire import Finite, Seen, instant_written
 
 INTERVALS_S = {"1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400}
@@ -64,24 +65,23 @@ class _Trade(msgspec.Struct):
     id: str = msgspec.field(name="trdMatchID")
 
 
-_TRADE = msgspec.json.Decoder(_Trade)
+def _trade_columns(_: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+    times = from_written([fill.timestamp for fill in fills])
+    fields: dict[str, Values] = {
+        "venue": "bitmex",
+        "symbol": [fill.symbol for fill in fills],
+        "kind": [kind_of(fill.symbol) for fill in fills],
+        "event_ts": times,
+        "trade_id": [fill.id for fill in fills],
+        "px": [fill.price for fill in fills],
+        "qty": [fill.size for fill in fills],
+        "side": sides([fill.side == "Sell" for fill in fills]),
+    }
+    return [Columns(Trade, len(fills), fields)]
 
 
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`trade`."""
-
-    def read(row: _Trade) -> list[Trade]:
-        return [
-            Trade(
-                **_seen(reply, row.symbol, instant_written(row.timestamp)),
-                trade_id=row.id,
-                px=row.price,
-                qty=row.size,
-                side="buy" if row.side == "Buy" else "sell",
-            )
-        ]
-
-    return rows(_TRADE, each(reply), read)
+# `trade`.
+parse_trades = Sheet(each, _Trade, _trade_columns, strict=True)
 
 
 class _Settlement(msgspec.Struct, rename="camel"):

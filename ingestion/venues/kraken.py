@@ -7,15 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from ingestion.venues.base import Endpoint, Plan, Request, Venue
+from ingestion.venues.kraken_history import next_trades, parse_candles, parse_trades
 from ingestion.venues.kraken_names import is_dark, question, terms
-from ingestion.venues.kraken_replies import (
-    next_trades,
-    parse_candles,
-    parse_order_book,
-    parse_pairs,
-    parse_tickers,
-    parse_trades,
-)
+from ingestion.venues.kraken_replies import order_books, parse_pairs, parse_tickers
 from ingestion.venues.kraken_stream import streams
 
 PUBLIC = "/0/public/"
@@ -77,7 +71,7 @@ KRAKEN = Venue(
             is_reference=True,
             proof="recording",
         ),
-        Endpoint("order_books", PUBLIC + "Depth", parse_order_book, _books, proof="recording"),
+        Endpoint("order_books", PUBLIC + "Depth", order_books, _books, proof="recording"),
         Endpoint(
             "trades",
             PUBLIC + "Trades",

@@ -18,8 +18,9 @@ from ingestion.venues.kraken_futures_history import (
     parse_liquidations,
     written,
 )
+from ingestion.venues.kraken_futures_market import order_books, parse_tickers
 from ingestion.venues.kraken_futures_names import question, terms
-from ingestion.venues.kraken_futures_replies import parse_instruments, parse_order_book, parse_tickers
+from ingestion.venues.kraken_futures_replies import parse_instruments
 
 TRADING = "/derivatives/api/v3/"
 MARKET = "/api/history/v3/market/"
@@ -100,7 +101,7 @@ KRAKEN_FUTURES = Venue(
             lambda plan: [Request(TRADING + "tickers")],
             proof="recording",
         ),
-        Endpoint("order_books", TRADING + "orderbook", parse_order_book, _books, proof="recording"),
+        Endpoint("order_books", TRADING + "orderbook", order_books, _books, proof="recording"),
         Endpoint(
             "trades",
             f"/api/history/v[23]/market/{_SYMBOL}/executions",

@@ -1,7 +1,8 @@
 """What Kraken Futures keeps: trades, forced orders, settled funding, bars."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
@@ -10,6 +11,7 @@ from ingestion.records import Candle, FundingRate, Liquidation, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, rows
 from ingestion.venues.kraken_futures_names import read_name, spelled
 from ingestion.venues.kraken_futures_replies import FUNDING_UNIT_S, answer, listed, seen_by
+from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, from_written, sides
 from ingestion.venues.wire import Finite, agree, instant_written
 
 FILLS_A_PAGE: Final = 100
@@ -52,26 +54,38 @@ class _Elements(msgspec.Struct, rename="camel"):
 
 
 _ELEMENTS = msgspec.json.Decoder(_Elements)
-_ELEMENT = msgspec.json.Decoder(_Element, strict=False)
-_SIDES: dict[str, Literal["buy", "sell"]] = {"Buy": "buy", "Sell": "sell"}
 
 
-def parse_executions(reply: Reply) -> Iterator[Record | Reject]:
-    """`market/…/executions`: both orders of every fill, of which `takerOrder` is the aggressor's.
+def _contract(reply: Reply) -> str:
+    return spelled(reply.path.split("/")[-2])
 
-    https://docs.kraken.com/api/docs/futures-api/history/get-public-execution-events
-    """
-    symbol = spelled(reply.path.split("/")[-2])
-    name = read_name(symbol)
 
-    def read(row: _Element) -> list[Record]:
-        fill = row.event.executed.execution
-        agree(symbol, "contract", symbol, spelled(fill.taker_order.tradeable))
-        seen = seen_by(reply, symbol, name, instant(fill.timestamp))
-        side = _SIDES[fill.taker_order.direction]
-        return [Trade(**seen, trade_id=fill.uid, px=fill.price, qty=fill.quantity, side=side)]
+def _listed_executions(reply: Reply) -> list[msgspec.Raw]:
+    read_name(_contract(reply))
+    return decode(_ELEMENTS, reply.body, f"kraken_futures {reply.path}").elements
 
-    return rows(_ELEMENT, decode(_ELEMENTS, reply.body, f"kraken_futures {reply.path}").elements, read)
+
+def _execution_columns(reply: Reply, elements: Sequence[_Element]) -> list[Columns]:
+    symbol = _contract(reply)
+    fills = [element.event.executed.execution for element in elements]
+    for named in {fill.taker_order.tradeable: None for fill in fills}:
+        agree(symbol, "contract", symbol, spelled(named))
+    fields: dict[str, Values] = {
+        "venue": "kraken_futures",
+        "symbol": symbol,
+        "kind": read_name(symbol).kind,
+        "event_ts": from_epoch([fill.timestamp for fill in fills]),
+        "trade_id": [fill.uid for fill in fills],
+        "px": [fill.price for fill in fills],
+        "qty": [fill.quantity for fill in fills],
+        "side": sides([fill.taker_order.direction == "Sell" for fill in fills]),
+    }
+    return [Columns(Trade, len(fills), fields)]
+
+
+# `market/…/executions`: both orders of every fill, of which `takerOrder` is the aggressor's.
+# https://docs.kraken.com/api/docs/futures-api/history/get-public-execution-events
+parse_executions = Sheet(_listed_executions, _Element, _execution_columns)
 
 
 def next_executions(request: Request, reply: Reply) -> Request | None:
@@ -97,39 +111,42 @@ FORCED: Final = frozenset({"liquidation", "partial liquidation"})
 ON_THE_BOOK: Final = FORCED | {"fill"}  # assigned, terminated and block trades are agreed, and nobody is the aggressor
 
 
-def parse_history(reply: Reply) -> Iterator[Record | Reject]:
-    """`history`: trades with the taker's side, and what was forced of them.
-
-    https://docs.kraken.com/api/docs/futures-api/trading/get-history
-    """
-    return _fills(reply, with_trades=True)
+def _listed_fills(reply: Reply) -> list[msgspec.Raw]:
+    read_name(spelled(reply.query.get("symbol", "")))
+    return listed(answer(reply).history, reply)
 
 
-def parse_liquidations(reply: Reply) -> Iterator[Record | Reject]:
-    """`history` for the forced orders alone: its trades are asked for as executions, which go back further.
+def _fill_columns(reply: Reply, fills: Sequence[_Fill], *, with_trades: bool = True) -> Iterator[Columns]:
+    dated = list(zip(from_written([fill.time for fill in fills]), fills, strict=True))
+    if traded := [(at, fill) for at, fill in dated if with_trades and fill.type in ON_THE_BOOK]:
+        ids: Values = [fill.uid for _, fill in traded]
+        yield Columns(Trade, len(traded), {**_filled(reply, traded), "trade_id": ids})
+    if forced := [(at, fill) for at, fill in dated if fill.type in FORCED]:
+        ids = [fill.uid for _, fill in forced]
+        fields = {**_filled(reply, forced), "liquidation_id": ids, "px_source": "fill"}
+        yield Columns(Liquidation, len(forced), fields)
 
-    A liquidation takes from the book, so that its side is the taker's.
-    """
-    return _fills(reply, with_trades=False)
 
-
-def _fills(reply: Reply, with_trades: bool) -> Iterator[Record | Reject]:
+def _filled(reply: Reply, fills: Sequence[tuple[int, _Fill]]) -> dict[str, Values]:
     symbol = spelled(reply.query.get("symbol", ""))
-    name = read_name(symbol)
+    return {
+        "venue": "kraken_futures",
+        "symbol": symbol,
+        "kind": read_name(symbol).kind,
+        "event_ts": [at for at, _ in fills],
+        "side": [fill.side for _, fill in fills],
+        "px": [fill.price for _, fill in fills],
+        "qty": [fill.size for _, fill in fills],
+    }
 
-    def read(row: _Fill) -> list[Record]:
-        seen = seen_by(reply, symbol, name, instant_written(row.time))
-        found: list[Record] = []
-        if with_trades and row.type in ON_THE_BOOK:
-            found.append(Trade(**seen, trade_id=row.uid, px=row.price, qty=row.size, side=row.side))
-        if row.type in FORCED:
-            forced = Liquidation(
-                **seen, liquidation_id=row.uid, side=row.side, px=row.price, px_source="fill", qty=row.size
-            )
-            found.append(forced)
-        return found
 
-    return rows(_FILL, listed(answer(reply).history, reply), read)
+# `history`: trades with the taker's side, and what was forced of them.
+# https://docs.kraken.com/api/docs/futures-api/trading/get-history
+parse_history = Sheet(_listed_fills, _Fill, _fill_columns, strict=True)
+
+# `history` for the forced orders alone: its trades are asked for as executions, which go back further.
+# A liquidation takes from the book, so that its side is the taker's.
+parse_liquidations = Sheet(_listed_fills, _Fill, partial(_fill_columns, with_trades=False), strict=True)
 
 
 def next_history(request: Request, reply: Reply) -> Request | None:
@@ -211,7 +228,7 @@ def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
 
     https://docs.kraken.com/api/docs/futures-api/charts/candles
     """
-    symbol = spelled(reply.path.split("/")[-2])
+    symbol = _contract(reply)
     name, interval_s = read_name(symbol), _length_s(reply)
 
     def read(bar: _Bar) -> list[Record]:

@@ -1,7 +1,4 @@
-"""Kraken Futures' replies about what is now: lists, tickers and books. Numbers are bare, times ISO 8601.
-
-Sizes, volumes and open interest count contracts: a US dollar each if inverse, a coin if linear.
-"""
+"""What Kraken Futures' replies share, and its list of contracts. Numbers are bare, times ISO 8601."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,10 +6,11 @@ from datetime import date, datetime
 
 import msgspec
 
-from ingestion.records import FutureTicker, IndexPrice, Instrument, OpenInterest, OrderBook, PerpTicker, Record
-from ingestion.venues.base import Refused, Reject, Reply, decode, refuse_beyond_float64, rows
-from ingestion.venues.kraken_futures_names import STYLES, read_index, read_name, spelled, style
-from ingestion.venues.wire import Finite, Name, Quotes, Seen, agree, instant_written, instrument, touch
+from ingestion.columns import EPOCH, MICROSECOND
+from ingestion.records import Instrument, Record
+from ingestion.venues.base import Refused, Reject, Reply, decode, rows
+from ingestion.venues.kraken_futures_names import STYLES, read_name, spelled, style
+from ingestion.venues.wire import Finite, Name, Seen, agree, instant_written, instrument
 
 FUNDING_UNIT_S = 3_600  # a rate is what one contract pays in an hour, whatever the period that it is set for
 ABSENT = msgspec.Raw(b"null")
@@ -36,10 +34,14 @@ class Answer(msgspec.Struct, rename="camel"):
     def event_ts(self) -> datetime | None:
         return None if self.server_time is None else instant_written(self.server_time)
 
+    @property
+    def event_us(self) -> int | None:
+        event_ts = self.event_ts
+        return None if event_ts is None else (event_ts - EPOCH) // MICROSECOND
+
 
 _ANSWER = msgspec.json.Decoder(Answer)
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_RAW = msgspec.json.Decoder(msgspec.Raw)
 
 
 def answer(reply: Reply) -> Answer:
@@ -118,135 +120,3 @@ def _instrument(row: _Listed, reply: Reply, event_ts: datetime | None) -> Instru
 
 def _day(at: datetime | None) -> date | None:
     return None if at is None else at.date()
-
-
-class _Named(msgspec.Struct):
-    symbol: str
-
-
-class _Ticker(msgspec.Struct, rename="camel"):
-    symbol: str
-    mark_price: Finite
-    vol24h: Finite
-    open_interest: Finite
-    bid: Finite | None = None  # none where nothing rests
-    bid_size: Finite | None = None
-    ask: Finite | None = None
-    ask_size: Finite | None = None
-    last: Finite | None = None  # none where nothing traded yet
-    index_price: Finite | None = None  # in replies since 2021, as `volumeQuote`
-    volume_quote: Finite | None = None
-    funding_rate: Finite | None = None  # perpetuals
-
-
-class _Index(msgspec.Struct, rename="camel"):
-    symbol: str
-    last: Finite
-    last_time: str
-
-
-_NAMED = msgspec.json.Decoder(_Named)
-_TICKER = msgspec.json.Decoder(_Ticker)
-_INDEX = msgspec.json.Decoder(_Index)
-
-
-def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
-    """`tickers`, of all contracts or of one; until 2022 the indices stood among them.
-
-    Of these a reference rate (`rr_`) is left out: it is fixed once a day, for settlement.
-    https://docs.kraken.com/api/docs/futures-api/trading/get-tickers
-    """
-    found = answer(reply)
-    raws = listed(found.tickers, reply) if found.ticker == ABSENT else [found.ticker]
-
-    def read(raw: msgspec.Raw) -> list[Record]:
-        symbol = _NAMED.decode(raw).symbol
-        if symbol.startswith("rr_"):
-            return []
-        if symbol.startswith("in_"):
-            return [_index_price(_INDEX.decode(raw), reply)]
-        return _contract(_TICKER.decode(raw), reply, found.event_ts)
-
-    return rows(_RAW, raws, read)
-
-
-def _index_price(row: _Index, reply: Reply) -> IndexPrice:
-    base, quote = read_index(row.symbol)
-    seen = seen_by(reply, row.symbol, Name("spot", base, quote, quote), instant_written(row.last_time))
-    return IndexPrice(**seen, base_asset=base, quote_asset=quote, index_px=row.last)
-
-
-def _contract(row: _Ticker, reply: Reply, event_ts: datetime | None) -> list[Record]:
-    symbol = spelled(row.symbol)
-    name = read_name(symbol)
-    seen = seen_by(reply, symbol, name, event_ts)
-    bid_px, bid_qty = touch(row.bid, row.bid_size)
-    ask_px, ask_qty = touch(row.ask, row.ask_size)
-    quotes: Quotes = {
-        "bid_px": bid_px,
-        "bid_qty": bid_qty,
-        "ask_px": ask_px,
-        "ask_qty": ask_qty,
-        "last_px": row.last,
-        # One contract is a dollar if inverse, a coin if linear.
-        "volume_24h_base": None if name.is_inverse else row.vol24h,
-        "volume_24h_quote": row.vol24h if name.is_inverse else row.volume_quote,
-    }
-    interest = OpenInterest(**seen, open_interest_qty=row.open_interest)
-    if name.kind == "future":
-        return [FutureTicker(**seen, **quotes, mark_px=row.mark_price, index_px=row.index_price), interest]
-    perp = PerpTicker(
-        **seen,
-        **quotes,
-        mark_px=row.mark_price,
-        index_px=row.index_price,
-        funding_rate=_relative(row, name),
-        funding_interval_s=None if row.funding_rate is None else FUNDING_UNIT_S,
-    )
-    return [perp, interest]
-
-
-def _relative(row: _Ticker, name: Name) -> float | None:
-    """The funding rate as a fraction of the position.
-
-    The venue's is what a short of one contract receives in an hour: quote currency a coin if linear, coin a dollar if
-    inverse. Relative is "to the spot price at the time of the calculation", within the hour; where a reply does not
-    state the index, the mark stands for it, and both differ by tenths of a percent.
-    https://support.kraken.com/articles/4844359082772
-    """
-    if row.funding_rate is None:
-        return None
-    px = row.mark_price if row.index_price is None else row.index_price
-    if px <= 0:
-        raise Refused("schema", f"{row.symbol}: a funding rate beside a price of {px}")
-    return row.funding_rate * px if name.is_inverse else row.funding_rate / px
-
-
-_Level = tuple[Finite, Finite]
-
-
-class _Book(msgspec.Struct):
-    bids: list[_Level]
-    asks: list[_Level]
-
-
-_BOOK = msgspec.json.Decoder(_Book)
-
-
-def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
-    """`orderbook`, the whole of it; whose it is stands only in the question.
-
-    https://docs.kraken.com/api/docs/futures-api/trading/get-orderbook
-    """
-    symbol = spelled(reply.query.get("symbol", ""))
-    name = read_name(symbol)
-    found = answer(reply)
-    refuse_beyond_float64(reply.body, f"kraken_futures {symbol} book")
-    book = decode(_BOOK, bytes(found.order_book), f"kraken_futures {reply.path}: orderBook")
-    yield OrderBook(
-        **seen_by(reply, symbol, name, found.event_ts),
-        bid_px=tuple(px for px, _ in book.bids),
-        bid_qty=tuple(qty for _, qty in book.bids),
-        ask_px=tuple(px for px, _ in book.asks),
-        ask_qty=tuple(qty for _, qty in book.asks),
-    )

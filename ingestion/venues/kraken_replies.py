@@ -1,21 +1,24 @@
-"""Kraken's replies: `error` and `result`, keyed by the pair's name; decimals as strings, sizes in base coin."""
+"""Kraken's replies about what is now: `error` and `result`, keyed by the pair's name.
+
+Decimals are strings, sizes in base coin.
+"""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
-from ingestion.records import Candle, OrderBook, Record, SpotTicker, Trade
-from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
+from ingestion.records import OrderBook, Record, SpotTicker
+from ingestion.venues.base import Refused, Reject, Reply, decode, refuse_beyond_float64, rows
+from ingestion.venues.bulk import Unplain
 from ingestion.venues.kraken_names import asset
+from ingestion.venues.ladders import Depth, Ladder, Who
 from ingestion.venues.wire import Finite, Name, Seen, above_zero, instrument, touch
 
 T = TypeVar("T")
-
-INTERVALS_MIN = (1, 5, 15, 30, 60, 240, 1_440, 10_080, 21_600)
 
 
 class _Answer(msgspec.Struct):
@@ -26,10 +29,9 @@ class _Answer(msgspec.Struct):
 _ANSWER = msgspec.json.Decoder(_Answer)
 _RESULT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_NANOSECONDS = msgspec.json.Decoder(int, strict=False)
 
 
-def _result(reply: Reply) -> dict[str, msgspec.Raw]:
+def result(reply: Reply) -> dict[str, msgspec.Raw]:
     """What stands under `result`; an error, which Kraken reports with status 200, is `Refused`."""
     found = decode(_ANSWER, reply.body, f"kraken {reply.path}")
     if found.error:
@@ -41,20 +43,20 @@ def _each(
     reply: Reply, decoder: msgspec.json.Decoder[T], read: Callable[[str, T], list[Record]]
 ) -> Iterator[Record | Reject]:
     """One row a pair."""
-    for symbol, raw in _result(reply).items():
+    for symbol, raw in result(reply).items():
         yield from rows(decoder, [raw], partial(read, symbol))
 
 
-def _listed(reply: Reply) -> tuple[str, list[msgspec.Raw]]:
+def listed(reply: Reply) -> tuple[str, list[msgspec.Raw]]:
     """The pair and its rows, where `last` stands beside them."""
-    found = {name: raw for name, raw in _result(reply).items() if name != "last"}
+    found = {name: raw for name, raw in result(reply).items() if name != "last"}
     if len(found) != 1:
         raise Refused("schema", f"kraken {reply.path}: {len(found)} pairs in one reply, expected 1")
     [(symbol, raw)] = found.items()
     return symbol, decode(_LIST, bytes(raw), f"kraken {reply.path}: {symbol}")
 
 
-def _seen(reply: Reply, symbol: str, event_ts: datetime | None = None) -> Seen:
+def seen_by(reply: Reply, symbol: str, event_ts: datetime | None = None) -> Seen:
     return {
         "venue": "kraken",
         "symbol": symbol,
@@ -124,7 +126,7 @@ def parse_tickers(reply: Reply) -> Iterator[Record | Reject]:
         ask_px, ask_qty = touch(row.a[0], row.a[2])
         return [
             SpotTicker(
-                **_seen(reply, symbol),
+                **seen_by(reply, symbol),
                 bid_px=bid_px,
                 bid_qty=bid_qty,
                 ask_px=ask_px,
@@ -145,7 +147,19 @@ class _Book(msgspec.Struct):
     asks: list[_Level]
 
 
-_BOOK = msgspec.json.Decoder(_Book, strict=False)
+class _Head(msgspec.Struct):
+    """A book with its sides unread."""
+
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+
+
+class _Heads(msgspec.Struct):
+    error: list[str]
+    result: dict[str, _Head]
+
+
+_BOOK, _HEADS = msgspec.json.Decoder(_Book, strict=False), msgspec.json.Decoder(_Heads)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -158,7 +172,7 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     def read(symbol: str, row: _Book) -> list[Record]:
         return [
             OrderBook(
-                **_seen(reply, symbol),
+                **seen_by(reply, symbol),
                 bid_px=tuple(level[0] for level in row.bids),
                 bid_qty=tuple(level[1] for level in row.bids),
                 ask_px=tuple(level[0] for level in row.asks),
@@ -169,91 +183,13 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     return _each(reply, _BOOK, read)
 
 
-class _Trade(msgspec.Struct, array_like=True):
-    px: Finite
-    qty: Finite
-    time_s: Decimal
-    side: Literal["b", "s"]
-    order_type: Literal["m", "l"]
-    misc: str
-    trade_id: int | None = None  # in replies since 2022
+def _depth(reply: Reply) -> Depth:
+    refuse_beyond_float64(reply.body, "kraken book")
+    told = _HEADS.decode(reply.body)
+    if told.error or len(told.result) != 1:
+        raise Unplain(f"{len(told.error)} errors, {len(told.result)} pairs")
+    [(symbol, head)] = told.result.items()
+    return Depth(Who("kraken", "spot", symbol), sequence_id=None, event_us=None, bids=head.bids, asks=head.asks)
 
 
-_TRADE = msgspec.json.Decoder(_Trade, strict=False)
-_SIDES: dict[str, Literal["buy", "sell"]] = {"b": "buy", "s": "sell"}
-
-
-def parse_trades(reply: Reply) -> Iterator[Record | Reject]:
-    """`Trades`; side and type are those of the order that took.
-
-    Before trades had ids, the time was what the venue went on from; where two share it, they cannot be told apart.
-    https://docs.kraken.com/api/docs/rest-api/get-recent-trades
-    """
-    symbol, raws = _listed(reply)
-    known: set[str] = set()
-
-    def read(row: _Trade) -> list[Record]:
-        event_ts = _instant(row.time_s)
-        trade_id = str(row.time_s if row.trade_id is None else row.trade_id)
-        if row.trade_id is None and trade_id in known:
-            raise Refused("no_id", f"kraken {symbol}: two trades at {trade_id} s, neither with an id")
-        known.add(trade_id)
-        seen = _seen(reply, symbol, event_ts)
-        return [Trade(**seen, trade_id=trade_id, px=row.px, qty=row.qty, side=_SIDES[row.side])]
-
-    return rows(_TRADE, raws, read)
-
-
-def _instant(seconds: Decimal) -> datetime:
-    """Cut to the microsecond. A decimal may be written with an exponent of any length: no integer is made of those."""
-    if not seconds.is_finite() or seconds.adjusted() > 12:
-        raise Refused("timestamp", f"kraken: {seconds} s is no instant")
-    return instant(int(seconds * 1_000_000), 1e-6)
-
-
-def next_trades(request: Request, reply: Reply) -> Request | None:
-    """The page after `last`, which is the last trade's time in nanoseconds."""
-    _, raws = _listed(reply)
-    if not raws:
-        return None
-    if request.until_ts is None:
-        raise Refused("paging", f"kraken {reply.path}: more pages may follow, but no until_ts to end at")
-    last = decode(_NANOSECONDS, bytes(_result(reply).get("last", b"null")), f"kraken {reply.path}: last")
-    if instant(last, 1e-9) >= request.until_ts:
-        return None
-    query = {**dict(request.query), "since": str(last)}
-    return Request(request.path, tuple(query.items()), until_ts=request.until_ts)
-
-
-_Bar = tuple[int, Finite, Finite, Finite, Finite, Finite, Finite, int]  # …, weighted average, volume, trades
-_BAR = msgspec.json.Decoder(_Bar, strict=False)
-
-
-def parse_candles(reply: Reply) -> Iterator[Record | Reject]:
-    """`OHLC`, by the start in seconds. The last bar of every reply is not over yet, and is left out.
-
-    https://docs.kraken.com/api/docs/rest-api/get-ohlc-data
-    """
-    asked = reply.query.get("interval", "1")  # a minute, where the question names none
-    if asked not in map(str, INTERVALS_MIN):
-        raise Refused("interval", f"kraken {reply.path}: interval '{asked}', expected one of {INTERVALS_MIN}")
-    interval = timedelta(minutes=int(asked))
-    symbol, raws = _listed(reply)
-
-    def read(bar: _Bar) -> list[Record]:
-        start_ts = instant(bar[0], 1)
-        if start_ts + interval > reply.captured_ts:
-            return []
-        return [
-            Candle(
-                **_seen(reply, symbol, start_ts),
-                interval_s=int(interval.total_seconds()),
-                open_px=bar[1],
-                high_px=bar[2],
-                low_px=bar[3],
-                close_px=bar[4],
-                volume_base=bar[6],
-            )
-        ]
-
-    return rows(_BAR, raws, read)
+order_books = Ladder(parse_order_book, _depth, level=b'["","",]')

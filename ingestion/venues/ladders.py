@@ -52,7 +52,7 @@ class Ladder(Bulk):
     `["",,]` would be a price as text with two numbers after it. `read` says the rest of a reply, refusing what the
     parser does; it need not judge the sides. A price or size of zero, a sign or an exponent is for the parser, as is
     a fraction in any other place. `also` are the shapes of levels in some of the venue's replies, as other markets or
-    years have them.
+    years have them; `asks` is how a level is written there, where the size of an ask has a minus.
     """
 
     def __init__(
@@ -62,10 +62,13 @@ class Ladder(Bulk):
         level: bytes = b'["",""]',
         at: tuple[int, int] = (0, 1),
         also: Mapping[bytes, tuple[int, int]] = MappingProxyType({}),
+        *,
+        asks: bytes | None = None,
     ) -> None:
         self._parse = parse
         self._read = read
         self._shapes = {each: _Shape(each, its_at) for each, its_at in ((level, at), *also.items())}
+        self._asks = None if asks is None else _Shape(asks, at)
 
     def __call__(self, reply: Reply) -> Iterator[Record | Reject]:
         return self._parse(reply)
@@ -98,7 +101,8 @@ class Ladder(Bulk):
         return first
 
     def _table(self, shape: "_Shape", hour: datetime, replies: Sequence[Reply], told: Sequence[Depth]) -> pa.Table:
-        bids, asks = (shape.levels([bytes(getattr(depth, side)) for depth in told]) for side in ("bids", "asks"))
+        bids = shape.levels([bytes(depth.bids) for depth in told])
+        asks = (self._asks or shape).levels([bytes(depth.asks) for depth in told])
         is_early = np.array([each.event_us is not None and not _is_instant(each.event_us) for each in told], np.bool_)
         odd = is_early | bids.is_odd | asks.is_odd
         if odd.any():
@@ -155,8 +159,7 @@ class _Shape:
                 for side, count in zip(sides, counts.tolist(), strict=True)
             ]
             return _Side(None, None, is_odd)
-        numbers, is_strange = _numbers(text.translate(None, self._marks))
-        is_strange[: len(numbers)] |= ~self._is_fine(numbers)
+        numbers, is_strange = self._numbers(text.translate(None, self._marks))
         if is_strange.any():
             is_odd[np.searchsorted(np.cumsum(counts) * self._width, np.flatnonzero(is_strange), side="right")] = True
             return _Side(None, None, is_odd)
@@ -168,38 +171,46 @@ class _Shape:
         """Whether the names in so many levels have no digits of their own, which the shape would not show."""
         return not self._has_names or _runs(text) == count * self._width
 
-    def _is_fine(self, numbers: Floats) -> Bools:
-        """Whether prices and sizes are over zero, and others whole."""
-        is_fine = (numbers > 0) & (numbers <= _MOST)
-        for place in set(range(self._width)) - set(self._at):
-            others = numbers[place :: self._width]
-            is_fine[place :: self._width] = (others <= _MOST) & (others == np.floor(others))
-        return is_fine
+    def _numbers(self, text: bytes) -> tuple[Floats, Bools]:
+        """Numbers between commas, and which are not as they should be: prices and sizes over zero, others whole."""
+        if not text:
+            return np.zeros(0), np.zeros(0, dtype=np.bool_)
+        letters = np.frombuffer(text, dtype=np.uint8)
+        cuts = np.flatnonzero(letters == _COMMA)
+        starts, ends = np.concatenate([[0], cuts + 1]), np.concatenate([cuts, [len(text)]])
+        lengths = ends - starts
+        is_strange = _are_no_decimals(letters, starts, ends)
+        others = [place for place in range(self._width) if place not in self._at]
+        if others:
+            pointed = np.searchsorted(cuts, np.flatnonzero(letters == _DOT))
+            is_strange[pointed[np.isin(pointed % self._width, others)]] = True
+        if is_strange.any():
+            return np.zeros(0), is_strange
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        digits = pa.py_buffer(text.translate(None, b","))
+        spelled = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), digits)  # type: ignore[arg-type]
+        try:
+            numbers = np.asarray(spelled.cast(pa.float64()), dtype=np.float64)
+        except pa.ArrowInvalid:  # 1.2.3
+            return np.zeros(0), np.asarray(pc.greater(pc.count_substring(spelled, "."), 1), dtype=np.bool_)  # type: ignore[call-overload]
+        for place in self._at:
+            is_strange[place :: self._width] = ~(
+                (numbers[place :: self._width] > 0) & (numbers[place :: self._width] <= _MOST)
+            )
+        return numbers, is_strange
+
+
+def _are_no_decimals(letters: npt.NDArray[np.uint8], starts: Any, ends: Any) -> Bools:
+    """Which are nothing, or not as JSON writes numbers: 00.5, .5, 5."""
+    lengths = ends - starts
+    first, last = letters[np.minimum(starts, len(letters) - 1)], letters[ends - 1]
+    is_strange: Bools = (lengths == 0) | (first == _DOT) | (last == _DOT)
+    led = np.flatnonzero((first == _ZERO) & (lengths > 1))
+    is_strange[led] |= letters[starts[led] + 1] != _DOT
+    return is_strange
 
 
 def _runs(text: bytes) -> int:
     """How many runs of digits and decimal points there are."""
     is_digit = np.frombuffer(text.translate(_IS_DIGIT), dtype=np.uint8)
     return int(np.count_nonzero(is_digit[1:] > is_digit[:-1]))
-
-
-def _numbers(text: bytes) -> tuple[Floats, Bools]:
-    """Numbers between commas, and which are no decimals as JSON writes them: 00.5, .5, 5."""
-    if not text:
-        return np.zeros(0), np.zeros(0, dtype=np.bool_)
-    letters = np.frombuffer(text, dtype=np.uint8)
-    cuts = np.flatnonzero(letters == _COMMA)
-    starts, ends = np.concatenate([[0], cuts + 1]), np.concatenate([cuts, [len(text)]])
-    lengths = ends - starts
-    first, last = letters[np.minimum(starts, len(text) - 1)], letters[ends - 1]
-    is_strange = (lengths == 0) | (first == _DOT) | (last == _DOT)
-    led = np.flatnonzero((first == _ZERO) & (lengths > 1))
-    is_strange[led] |= letters[starts[led] + 1] != _DOT
-    if is_strange.any():
-        return np.zeros(0), is_strange
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    spelled = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(text.translate(None, b",")))  # type: ignore[arg-type]
-    try:
-        return np.asarray(spelled.cast(pa.float64()), dtype=np.float64), is_strange
-    except pa.ArrowInvalid:  # 1.2.3
-        return np.zeros(0), np.asarray(pc.greater(pc.count_substring(spelled, "."), 1), dtype=np.bool_)  # type: ignore[call-overload]

@@ -1,8 +1,8 @@
 """Replies that list rows of one shape: what their columns say is written once, for one row and for thousands."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -21,6 +21,7 @@ from ingestion.venues.wire import instant_written
 
 H = TypeVar("H")
 T = TypeVar("T")
+V = TypeVar("V")
 
 Ints = npt.NDArray[np.int64]
 Values: TypeAlias = "list[Any] | Ints | str | float | bool | None"  # of each row, or of all; absent: its default
@@ -36,39 +37,36 @@ class Columns(NamedTuple):
     fields: Mapping[str, Values]
 
 
-class HeadedSheet(Bulk, Generic[H, T]):
+class Page(Bulk, Generic[T]):
     """A parser of rows by what their columns say, which is asked for a whole reply or, where one is odd, row by row.
 
-    `listed` finds the rows in a reply, and what stands once for all of them: a clock, whose they are. `columns` says
-    what rows of this type mean under that head, and raises `Refused` where one of them cannot be read. Whatever is
-    refused about the reply as a whole is refused by `listed`.
+    `opened` finds the rows in a reply, and refuses whatever is refused about the reply as a whole. It gives with them
+    what rows of this type mean in this reply, which raises `Refused` where one of them cannot be read.
     """
 
     def __init__(
         self,
-        listed: Callable[[Reply], tuple[H, Sequence[Raw]]],
+        opened: Callable[[Reply], tuple[Sequence[Raw], Callable[[Sequence[T]], Iterable[Columns]]]],
         row: type[T],
-        columns: Callable[[H, Sequence[T]], Sequence[Columns]],
         *,
         strict: bool = False,
     ) -> None:
-        self._listed = listed
-        self._columns = columns
+        self._opened = opened
         self._one = msgspec.json.Decoder(row, strict=strict)
         self._many = msgspec.json.Decoder(list[row], strict=strict)  # type: ignore[valid-type]
 
     def __call__(self, reply: Reply) -> Iterator[Record | Reject]:
-        head, found = self._listed(reply)
+        found, columns_of = self._opened(reply)
 
         def read(row: T) -> Iterator[Record]:
-            for columns in self._columns(head, [row]):
+            for columns in list(columns_of([row])):  # a row is refused whole
                 yield from _records(reply, columns)
 
         return rows(self._one, found, read)
 
     def told(self, reply: Reply) -> list[Columns]:
-        head, found = self._listed(reply)
-        return list(self._columns(head, self._many.decode(b"[" + b",".join(found) + b"]"))) if found else []
+        found, columns_of = self._opened(reply)
+        return list(columns_of(self._many.decode(b"[" + b",".join(found) + b"]"))) if found else []
 
     def join(self, hour: datetime, replies: Sequence[Reply], told: Sequence[list[Columns]]) -> list[Table]:
         parts: dict[type[Record], list[tuple[int, Columns]]] = {}
@@ -78,14 +76,35 @@ class HeadedSheet(Bulk, Generic[H, T]):
         return [(record, _table(record, hour, replies, of)) for record, of in parts.items()]
 
 
+class HeadedSheet(Page[T], Generic[H, T]):
+    """A page of rows whose meaning takes what stands once in the reply: a clock, whose they are.
+
+    `listed` finds that and the rows in a reply; `columns` says what rows of this type mean under that head.
+    """
+
+    def __init__(
+        self,
+        listed: Callable[[Reply], tuple[H, Sequence[Raw]]],
+        row: type[T],
+        columns: Callable[[H, Sequence[T]], Iterable[Columns]],
+        *,
+        strict: bool = False,
+    ) -> None:
+        def opened(reply: Reply) -> tuple[Sequence[Raw], Callable[[Sequence[T]], Iterable[Columns]]]:
+            head, found = listed(reply)
+            return found, partial(columns, head)
+
+        super().__init__(opened, row, strict=strict)
+
+
 class Sheet(HeadedSheet[Reply, T]):
-    """A headed sheet whose rows need no more of their reply than its question."""
+    """A page of rows whose meaning takes no more of their reply than its question."""
 
     def __init__(
         self,
         listed: Callable[[Reply], Sequence[Raw]],
         row: type[T],
-        columns: Callable[[Reply, Sequence[T]], Sequence[Columns]],
+        columns: Callable[[Reply, Sequence[T]], Iterable[Columns]],
         *,
         strict: bool = False,
     ) -> None:
@@ -111,6 +130,12 @@ def from_written(values: list[str]) -> list[Any]:
     except (pa.ArrowInvalid, Refused):
         return [(instant_written(value) - EPOCH) // MICROSECOND for value in values]
     return told
+
+
+def where_given(values: Sequence[V | None], read: Callable[[list[V]], Sequence[int] | Ints]) -> list[int | None]:
+    """As `read` has those that are not missing."""
+    found = iter(read([value for value in values if value is not None]))
+    return [None if value is None else int(next(found)) for value in values]
 
 
 def sides(are_sales: Sequence[bool]) -> list[str]:
@@ -178,7 +203,8 @@ def _column(
             of if isinstance(of, list) else of.tolist() if isinstance(of, np.ndarray) else [of] * n
             for of, n in zip(values, counts, strict=True)
         )
-        column = pa.array(list(chain.from_iterable(each)), kind)
+        told = list(chain.from_iterable(each))
+        column = pa.array(told, pa.int64() if told and isinstance(told[0], int) and pa.types.is_string(kind) else kind)
     if len(column) != len(part_of):
         raise Unplain(f"{field.name}: {len(column)} values of {len(part_of)} rows")
     if pa.types.is_floating(kind):
