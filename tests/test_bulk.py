@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.columns import to_records
-from ingestion.envelopes import seal
+from ingestion.envelopes import seal, unpack
 from ingestion.reading import read
 from ingestion.records import Record
 from ingestion.venues import VENUES
@@ -23,7 +23,7 @@ from ingestion.venues.bulk import Bulk, Joined
 from ingestion.venues.ladders import Ladder
 from ingestion.venues.sheets import from_written
 from tests.conftest import RECORDINGS
-from tests.read_replies import examples, read_folder
+from tests.read_replies import EXAMPLES, examples, read_folder
 
 HOUR = datetime(2026, 1, 2, 13, tzinfo=UTC)
 MOST_ROWS = 12  # of a template: enough to be mixed, few enough to be spoilt often
@@ -194,7 +194,7 @@ def test_rows_of_several_kinds_in_one_reply_are_read_at_once_as_one_by_one(venue
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=3000, deadline=None)
 def test_what_is_spoilt_is_left_to_the_parser_or_read_as_it_does(seed: int) -> None:
     dice = random.Random(seed)
     where = dice.choice(sorted(templates()))
@@ -287,3 +287,19 @@ def test_written_instants_are_read_many_at_once_as_one_by_one(text: str) -> None
             return refused.rule, refused.reason
 
     assert told([text] * 100) == told([text])
+
+
+def test_what_can_be_read_at_once_of_raw_objects_is() -> None:
+    """What was asked by POST too."""
+    for venue in {venue for venue, reply, _ in examples() if place_of(venue, reply) is not None}:
+        with (EXAMPLES / f"{venue}.jsonl").open("rb") as stream:
+            envelopes = list(unpack(stream, venue))
+        expected: Counter[bytes] = Counter()
+        for envelope in envelopes:
+            reply = envelope.reply()
+            parse = VENUES[venue].endpoint(reply.path, reply.query).parse
+            if isinstance(parse, Bulk):
+                expected += rows_of(parse.read_all(HOUR, [reply]))
+        told = read(VENUES[venue], HOUR, [(f"raw/{venue}/trades/date=2026-01-02/hour=13/0-a.jsonl.zst", envelopes)])
+
+        assert rows_of(Joined([table for said in told for table in said.tables], [])) == expected, venue

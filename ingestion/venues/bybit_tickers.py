@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from ingestion.records import FutureTicker, Kind, OpenInterest, OptionQuote, PerpTicker, SpotTicker
 from ingestion.venues.base import Refused, Reply
-from ingestion.venues.bybit_answers import answer, listing
+from ingestion.venues.bybit_answers import Answer, answer, listing
 from ingestion.venues.bybit_names import FUNDED_EVERY_8H, FUNDING_INTERVAL_S, read_name
 from ingestion.venues.sheets import Columns, HeadedSheet, Values, from_epoch
 from ingestion.venues.wire import Blank, Finite, Name, agree
@@ -91,14 +91,14 @@ _OPTION = msgspec.json.Decoder(_Option, strict=False)
 class _Head(NamedTuple):
     """What a reply says once: its clock, and what its rows are said to be, by the question and by the reply."""
 
-    event_us: int | None
+    answer: Answer
     categories: tuple[str | None, str]
 
 
 def _listed(reply: Reply) -> tuple[_Head, list[msgspec.Raw]]:
     found = answer(reply)
     page = listing(found, reply)
-    return _Head(found.event_us, (reply.query.get("category"), page.category)), page.list
+    return _Head(found, (reply.query.get("category"), page.category)), page.list
 
 
 def _columns(head: _Head, raws: Sequence[msgspec.Raw]) -> list[Columns]:
@@ -129,7 +129,7 @@ def _seen(head: _Head, rows: Sequence[_Spot]) -> dict[str, Values]:
     return {
         "venue": "bybit",
         "symbol": [row.symbol for row in rows],
-        "event_ts": head.event_us,
+        "event_ts": head.answer.event_us,
     }
 
 
