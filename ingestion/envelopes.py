@@ -7,12 +7,12 @@ Recordings made by others carry `recorded_at` where our own raw zone carries `ca
 
 import base64
 import hashlib
-import io
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -23,6 +23,7 @@ from ingestion.venues.base import Reply
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 MAX_LINE_BYTES = 256 * 1024 * 1024
+_BLOCK_BYTES = 64 * 1024  # of text whose lines are read at once
 
 
 class Unreadable(ValueError):
@@ -142,21 +143,39 @@ def unpack(stream: BinaryIO, name: str) -> Iterator[Envelope]:
     """Envelopes of one `.jsonl.zst` or `.jsonl` file, streaming; raises `Unreadable` naming file and line."""
     head = stream.read(4)
     stream.seek(0)
-    plain: BinaryIO = stream
-    if head == ZSTD_MAGIC:
-        # Arrow's reader says when the stream ends inside a frame; zstandard's takes that for the end.
-        plain = io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd"))  # type: ignore[type-var, arg-type]
+    # Arrow's reader says when the stream ends inside a frame; zstandard's takes that for the end.
+    plain: Any = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd") if head == ZSTD_MAGIC else stream  # type: ignore[arg-type]
     number = 0
+    begun: list[bytes] = []  # of a line that has not ended
     while True:
-        number += 1
         try:
-            line = plain.readline(MAX_LINE_BYTES)
+            block: bytes = plain.read(_BLOCK_BYTES)
         except OSError as error:
-            raise Unreadable(f"{name} line {number}: damaged zstd stream ({error})") from error
-        if not line:
+            raise Unreadable(f"{name} line {number + 1}: damaged zstd stream ({error})") from error
+        ended, newline, rest = block.rpartition(b"\n") if block else (b"", b"\n", b"")
+        if newline:
+            whole, begun = b"".join([*begun, ended]), []
+            for envelope in _lines(whole, number, name) if whole or block else ():
+                number += 1
+                yield envelope
+        begun.append(rest)
+        if sum(map(len, begun)) >= MAX_LINE_BYTES:
+            raise Unreadable(f"{name} line {number + 1}: longer than {MAX_LINE_BYTES} bytes")
+        if not block:
             return
-        if len(line) == MAX_LINE_BYTES:
-            raise Unreadable(f"{name} line {number}: longer than {MAX_LINE_BYTES} bytes")
+
+
+def _lines(text: bytes, before: int, name: str) -> Iterable[Envelope]:
+    """Lines that have ended, of which there were so many before."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = _DECODER.decode_lines(text)
+        if len(found) == text.count(b"\n") + 1:  # an empty line is no envelope
+            return found
+    return _each_line(text, before, name)
+
+
+def _each_line(text: bytes, before: int, name: str) -> Iterator[Envelope]:
+    for number, line in enumerate(text.split(b"\n"), before + 1):
         try:
             yield _DECODER.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
