@@ -119,7 +119,7 @@ def order_books(market: Market) -> Ladder:
         if head.code is not UNSET or head.msg is not UNSET:
             raise Unplain(reply.path)
         return Depth(
-            who=who(reply.query.get("symbol"), None if head.symbol is UNSET else head.symbol),
+            who=who(reply.path, reply.query.get("symbol"), None if head.symbol is UNSET else head.symbol),
             sequence_id=head.last_update_id,
             event_us=None if head.matched_ms is UNSET else head.matched_ms * 1_000,
             bids=head.bids,
@@ -170,7 +170,7 @@ def best_quotes(market: Market) -> Sheet[Best]:
 
     def columns(reply: Reply, told: Sequence[Best]) -> list[Columns]:
         asked = reply.query.get("symbol")
-        kinds = [who(asked, best.symbol).kind for best in told]
+        kinds = [who(reply.path, asked, best.symbol).kind for best in told]
         return [
             _quoted(market, kind, [best for best, its in zip(told, kinds, strict=True) if its == kind])
             for kind in sorted(set(kinds))
@@ -202,12 +202,12 @@ def _clock(told: Sequence[Best]) -> Values:
     return from_epoch(times)
 
 
-def _names(market: Market) -> Callable[[str | None, str | None], Who]:
+def _names(market: Market) -> Callable[[str, str | None, str | None], Who]:
     """Whose a reply is, by the symbol that was asked and the one that it names; the same every time."""
 
     @lru_cache(maxsize=NAMES_KEPT)
-    def who(asked: str | None, named: str | None) -> Who:
-        reply = Reply("", {} if asked is None else {"symbol": asked}, b"", EARLIEST)
+    def who(path: str, asked: str | None, named: str | None) -> Who:
+        reply = Reply(path, {} if asked is None else {"symbol": asked}, b"", EARLIEST)
         found = asked_identity(market, reply) if named is None else identity(market, reply, named)
         return Who(found["venue"], found["kind"], found["symbol"])
 
