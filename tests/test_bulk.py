@@ -18,7 +18,7 @@ from ingestion.envelopes import seal, unpack
 from ingestion.reading import read
 from ingestion.records import Record
 from ingestion.venues import VENUES
-from ingestion.venues.base import Refused, Reject, Reply
+from ingestion.venues.base import Refused, Reject, Reply, refuse_beyond_float64
 from ingestion.venues.bulk import Bulk, Joined
 from ingestion.venues.ladders import Ladder
 from ingestion.venues.sheets import from_written
@@ -303,3 +303,15 @@ def test_what_can_be_read_at_once_of_raw_objects_is() -> None:
         told = read(VENUES[venue], HOUR, [(f"raw/{venue}/trades/date=2026-01-02/hour=13/0-a.jsonl.zst", envelopes)])
 
         assert rows_of(Joined([table for said in told for table in said.tables], [])) == expected, venue
+
+
+@given(st.lists(st.from_regex(r"[0-9]{1,22}(\.[0-9]{1,22})?", fullmatch=True), max_size=6))
+def test_decimals_of_over_15_significant_digits_are_refused_and_whole_numbers_are_not(numbers: list[str]) -> None:
+    too_long = [each for each in numbers if "." in each and len(each.replace(".", "").strip("0")) > 15]
+    body = json.dumps({"T": 1767358803625000000, "of": numbers}).encode()
+
+    if too_long:
+        with pytest.raises(Refused, match=too_long[0]):
+            refuse_beyond_float64(body, "a reply")
+    else:
+        refuse_beyond_float64(body, "a reply")

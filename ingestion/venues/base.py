@@ -230,11 +230,17 @@ def instant(value: float, unit_s: float = 1e-3) -> datetime:
 
 _LONG_NUMBER = re.compile(rb"[0-9][0-9.]{15,}")
 _DIGITS_TO_0 = bytes.maketrans(b"123456789.", b"0" * 10)
+_SHAPES = bytes(
+    ord("0") if letter in b"0123456789" else letter if letter in b"." else ord(" ") for letter in range(256)
+)
 
 
 def refuse_beyond_float64(body: bytes, what: str) -> None:
     """Refuse a reply with a number of over 15 significant digits: a float64 would change it silently."""
-    if b"0" * 16 not in body.translate(_DIGITS_TO_0):  # ten times as fast as the search, and mostly the end of it
+    # The search is slow, and mostly there is nothing so long, or whole numbers alone are.
+    if b"0" * 16 not in body.translate(_DIGITS_TO_0):
+        return
+    if not any(len(shape) > 16 and b"." in shape for shape in set(body.translate(_SHAPES).split())):
         return
     for match in _LONG_NUMBER.finditer(body):
         digits = match.group().lstrip(b"0.").replace(b".", b"")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -140,7 +139,7 @@ class _Shape:
         self._opening = level[:1]
         self._has_names = b":" in level
         self._marks = bytes(set(b"[]" + level) - set(b","))
-        self._of = lru_cache(maxsize=4096)(lambda count: b"[" + b",".join([level] * count) + b"]")
+        self._levels = level + b","  # as many as the longest side had
 
     def levels(self, sides: Sequence[bytes]) -> _Side:
         """Lists of prices and sizes, and which sides are not plain: numbers over zero in levels of this shape."""
@@ -166,6 +165,13 @@ class _Shape:
         ends = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
         px, qty = (pa.ListArray.from_arrays(ends, pa.array(numbers[place :: self._width])) for place in self._at)  # type: ignore[call-overload]
         return _Side(px, qty, is_odd)
+
+    def _of(self, count: int) -> bytes:
+        """A side of so many levels without its digits."""
+        length = count * (len(self._level) + 1)
+        while len(self._levels) < length:
+            self._levels *= 2
+        return b"[" + self._levels[: length - 1] + b"]"
 
     def _is_named(self, text: bytes, count: int) -> bool:
         """Whether the names in so many levels have no digits of their own, which the shape would not show."""
