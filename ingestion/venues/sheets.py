@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from ingestion.columns import EPOCH, INSTANT, MICROSECOND, schema_of
 from ingestion.records import Record
-from ingestion.venues.base import Refused, Reject, Reply, instant, rows
+from ingestion.venues.base import EARLIEST, LATEST, Refused, Reject, Reply, instant, rows
 from ingestion.venues.bulk import Bulk, Table, Unplain, clocks
 from ingestion.venues.wire import instant_written
 
@@ -26,6 +26,7 @@ V = TypeVar("V")
 Ints = npt.NDArray[np.int64]
 Values: TypeAlias = "list[Any] | Ints | str | float | bool | None"  # of each row, or of all; absent: its default
 
+_EARLIEST_US, _LATEST_US = ((each - EPOCH) // MICROSECOND for each in (EARLIEST, LATEST))
 _MANY = 16  # texts: for fewer, Arrow's casts take longer than to read them one by one
 
 
@@ -113,10 +114,14 @@ class Sheet(HeadedSheet[Reply, T]):
 
 def from_epoch(values: Sequence[float], unit_s: float = 1e-3) -> Ints:
     """Counts since 1970 as microseconds; by default of milliseconds. `Refused` as `instant`."""
-    if len(values):
-        instant(min(values), unit_s)
-        instant(max(values), unit_s)
-    return np.rint(np.array(values, dtype=np.float64) * (unit_s * 1e6)).astype(np.int64)
+    try:
+        microseconds = np.rint(np.array(values, dtype=np.float64) * (unit_s * 1e6))
+    except OverflowError:
+        microseconds = np.array([np.inf])
+    if len(values) and not (microseconds.min() >= _EARLIEST_US and microseconds.max() < _LATEST_US):
+        for value in values:
+            instant(value, unit_s)
+    return microseconds.astype(np.int64)
 
 
 def from_written(values: list[str]) -> list[Any]:
