@@ -85,6 +85,62 @@ def withdraw(path: Path, tables: Sequence[PublishedTable], hours: Sequence[datet
             )
 
 
+def begin(path: Path, hours: Sequence[datetime]) -> set[datetime]:
+    """Note that these hours are being built; returns those of them whose last build failed or died.
+
+    What such builds left of other hours is taken out first. Later hours look back on earlier ones, and none of them on
+    what has not passed: an hour that failed is missing.
+    """
+    with connect() as connection:
+        _attach(connection, path)
+        connection.execute(f"create schema if not exists {WAREHOUSE}.control")
+        connection.execute(
+            f"create table if not exists {WAREHOUSE}.control.failed_hours "
+            "(utc_hour timestamptz primary key, is_taken_out boolean)"
+        )
+        connection.execute("begin")
+        failed = connection.execute(f"select * from {WAREHOUSE}.control.failed_hours").fetchall()
+        left = [hour for hour, is_taken_out in failed if not is_taken_out and hour not in hours]
+        if left:
+            for schema, name in _told_by_hour(connection):
+                table = f"{WAREHOUSE}.{identifier(schema)}.{identifier(name)}"
+                connection.execute(f"delete from {table} where date_trunc('hour', utc_hour) in ?", [left])
+            connection.execute(f"update {WAREHOUSE}.control.failed_hours set is_taken_out = true")
+        for hour in hours:
+            connection.execute(f"insert or replace into {WAREHOUSE}.control.failed_hours values (?, false)", [hour])
+        connection.execute("commit")
+    return {hour for hour, _ in failed} & set(hours)
+
+
+def end(path: Path, hours: Sequence[datetime]) -> None:
+    """Note that the build of these hours did not fail."""
+    with connect() as connection:
+        _attach(connection, path)
+        connection.execute(f"delete from {WAREHOUSE}.control.failed_hours where utc_hour in ?", [list(hours)])
+
+
+def failed_hours(path: Path, hours: Sequence[datetime]) -> list[str]:
+    """One line for each of these hours whose last build failed; empty if none did."""
+    with connect() as connection:
+        _attach(connection, path, read_only=True)
+        if not _has(connection, "failed_hours"):
+            return []
+        found = connection.execute(
+            f"select utc_hour from {WAREHOUSE}.control.failed_hours where utc_hour in ? order by all", [list(hours)]
+        ).fetchall()
+    return [f"{hour:%Y-%m-%dT%H:%MZ}: its build failed" for (hour,) in found]
+
+
+def _told_by_hour(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """The tables of dbt's that keep rows of many hours."""
+    return connection.execute(
+        "select schema_name, table_name from duckdb_columns() join duckdb_tables() "
+        "using (database_name, schema_name, table_name) "
+        "where database_name = ? and schema_name not in ('lake', 'control') and column_name = 'utc_hour' order by all",
+        [WAREHOUSE],
+    ).fetchall()
+
+
 def certify(path: Path, tables: Sequence[PublishedTable], hours: Sequence[datetime]) -> None:
     """Record what each partition of these hours holds, now that every test on it has passed."""
     with connect() as connection:
@@ -137,7 +193,7 @@ def _held(candidate: Candidate, start: datetime) -> str:
 
 
 def _known(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, datetime], str]:
-    if not _has_certificates(connection):
+    if not _has(connection, "certificates"):
         return {}
     found = connection.execute(f"select * from {WAREHOUSE}.control.certificates").fetchall()
     return {(name, start): content for name, start, content in found}
@@ -166,9 +222,10 @@ def _certificates(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _has_certificates(connection: duckdb.DuckDBPyConnection) -> bool:
+def _has(connection: duckdb.DuckDBPyConnection, control_table: str) -> bool:
     return bool(
         connection.execute(
-            "select 1 from duckdb_tables() where database_name = ? and schema_name = 'control'", [WAREHOUSE]
+            "select 1 from duckdb_tables() where database_name = ? and schema_name = 'control' and table_name = ?",
+            [WAREHOUSE, control_table],
         ).fetchall()
     )

@@ -3,10 +3,11 @@
 import io
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -325,6 +326,37 @@ class TestJobsApart:
         run(poisoned, "hourly", NEXT, NEXT + HOUR)
 
         assert read(poisoned, f"select distinct utc_hour from {MART} order by utc_hour") == [(HOUR_0,), (NEXT,)]
+
+    @pytest.mark.usefixtures("built")
+    def test_no_later_hour_looks_back_on_an_hour_that_failed(self, poisoned: Settings) -> None:
+        """What it left is taken out before the next is built; a day waits until it is mended."""
+        run(poisoned, "hourly", NEXT, NEXT + HOUR)
+
+        assert kept_hours(poisoned) == {NEXT}
+        with pytest.raises(RunFailed, match=r"2026-03-04T10:00Z: its build failed"):
+            run(poisoned, "daily", HOUR_0.replace(hour=0), HOUR_0)
+
+    def test_an_hour_that_passed_is_looked_back_on(self, good_hour: Settings, tmp_path: Path) -> None:
+        settings = copy_of(good_hour, tmp_path)
+
+        run(settings, "hourly", NEXT, NEXT + HOUR)
+
+        assert kept_hours(settings) == {HOUR_0, NEXT}
+
+
+def kept_hours(settings: Settings) -> set[datetime]:
+    """The hours of which the warehouse has rows that were built."""
+    with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where schema_name not in ('lake', 'control')"
+        ).fetchall()
+        hours = set[datetime]()
+        for schema, name in tables:
+            columns = connection.table(f"{schema}.{name}").columns
+            if "utc_hour" in columns:
+                found = connection.execute(f"select distinct date_trunc('hour', utc_hour) from {schema}.{name}")
+                hours |= {hour for (hour,) in found.fetchall()}
+    return hours
 
 
 def reason_of(result: dg.ExecuteInProcessResult) -> str:

@@ -15,7 +15,7 @@ from orchestration.partitions import hours_of, utc_day, utc_hour
 from orchestration.pipeline import Pipeline
 from orchestration.resources import DBT_PROJECT, BarographResource
 from orchestration.tables import DAILY_TABLES, HOURLY_TABLES, KEPT_TABLES, READ_BY_DAYS
-from orchestration.warehouse import STAGED, certify, only_writer, stage, uncertified, withdraw
+from orchestration.warehouse import STAGED, begin, certify, end, failed_hours, only_writer, stage, uncertified, withdraw
 
 DAILY = "tag:daily"
 LATENESS = timedelta(minutes=15)  # after midnight, before a day counts as closed
@@ -92,8 +92,11 @@ def hourly_models(
         # Staged again: since the staging step another run may have staged its own window.
         stage(path, pipeline.lake, hours)
         withdraw(path, (*HOURLY_TABLES, *KEPT_TABLES), hours)
+        failed = begin(path, hours)
         yield from _build(context, dbt, pipeline, hours)
-        if _is_whole(context, hourly_models):
+        is_whole = _is_whole(context, hourly_models)
+        end(path, [hour for hour in hours if is_whole or hour not in failed])  # a part mends no whole
+        if is_whole:
             certify(path, (*HOURLY_TABLES, *KEPT_TABLES), hours)
 
 
@@ -112,7 +115,7 @@ def daily_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, barogra
     with only_writer(path):
         withdraw(path, DAILY_TABLES, hours)
         # A day rests on hours that passed, or on none.
-        if wrong := uncertified(path, READ_BY_DAYS, hours, may_be_absent=True):
+        if wrong := uncertified(path, READ_BY_DAYS, hours, may_be_absent=True) or failed_hours(path, hours):
             raise dg.Failure(f"the day rests on hours that did not pass: {'; '.join(wrong)}", allow_retries=False)
         yield from _build(context, dbt, pipeline, hours)
         if _is_whole(context, daily_models):
