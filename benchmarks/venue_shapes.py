@@ -32,7 +32,6 @@ class BookShape(NamedTuple):
     number: Way | None = None
     at: Way | None = None
     unit: str = "ms"
-    kind: str = "perp"
 
     dataset = "order_books"
 
@@ -68,7 +67,6 @@ class TradeShape(NamedTuple):
     sold: str | bool = "sell"
     bought: str = "buy"
     unit: str = "ms"
-    kind: str = "perp"
 
     dataset = "trades"
 
@@ -179,11 +177,11 @@ def _book(venue: str, path: str, root: Way, *names: Any, **more: Any) -> BookSha
 
 _OKX, _DERIBIT, _KUCOIN = "/api/v5/market/", "/api/v2/public/", "/api/v1/market/"
 SHAPES: tuple[BookShape | TradeShape, ...] = (
-    _book("okx", _OKX + "books", ("data", 0), "bids", "asks", "seqId", "ts", kind="future"),
+    _book("okx", _OKX + "books", ("data", 0), "bids", "asks", "seqId", "ts"),
     _book("bybit", "/v5/market/orderbook", ("result",), "b", "a", "u", "ts"),
     _book("deribit", _DERIBIT + "get_order_book", ("result",), "bids", "asks", "change_id", "timestamp"),
-    _book("coinbase", "/products/ETH-USD/book", (), "bids", "asks", "sequence", "time", unit="iso", kind="spot"),
-    _book("kraken", "/0/public/Depth", ("result", "XXBTZUSD"), "bids", "asks", None, None, kind="spot"),
+    _book("coinbase", "/products/ETH-USD/book", (), "bids", "asks", "sequence", "time", unit="iso"),
+    _book("kraken", "/0/public/Depth", ("result", "XXBTZUSD"), "bids", "asks", None, None),
     BookShape(
         "kraken_futures",
         "/derivatives/api/v3/orderbook",
@@ -195,7 +193,7 @@ SHAPES: tuple[BookShape | TradeShape, ...] = (
     _book(
         "gate", "/api/v4/futures/usdt/order_book", (), "bids", "asks", "id", "current", level=Level("p", "s"), unit="s"
     ),
-    _book("kucoin", _KUCOIN + "orderbook/level2_100", ("data",), "bids", "asks", "sequence", "time", kind="spot"),
+    _book("kucoin", _KUCOIN + "orderbook/level2_100", ("data",), "bids", "asks", "sequence", "time"),
     _book("kucoin_futures", "/api/v1/level2/depth100", ("data",), "bids", "asks", "sequence", "ts", unit="ns"),
     TradeShape("okx", _OKX + "history-trades", ("data",), "tradeId", "ts", "px", "sz", "side"),
     TradeShape(
@@ -223,10 +221,9 @@ SHAPES: tuple[BookShape | TradeShape, ...] = (
         "buy",
         "sell",
         "iso",
-        "spot",
     ),
-    TradeShape("kraken", "/0/public/Trades", ("result", "XXBTZUSD"), 6, 2, 0, 1, 3, "s", "b", "s", "spot"),
-    TradeShape("bitfinex", "/v2/trades/tBTCUSD/hist", (), 0, 1, 3, 2, None, kind="spot"),
+    TradeShape("kraken", "/0/public/Trades", ("result", "XXBTZUSD"), 6, 2, 0, 1, 3, "s", "b", "s"),
+    TradeShape("bitfinex", "/v2/trades/tBTCUSD/hist", (), 0, 1, 3, 2, None),
     TradeShape(
         "gate",
         "/api/v4/spot/trades",
@@ -239,12 +236,9 @@ SHAPES: tuple[BookShape | TradeShape, ...] = (
         "sell",
         "buy",
         "fms",
-        "spot",
     ),
     TradeShape("gate", "/api/v4/futures/usdt/trades", (), "id", "create_time_ms", "price", "size", None, unit="s"),
-    TradeShape(
-        "kucoin", _KUCOIN + "histories", ("data",), "sequence", "time", "price", "size", "side", unit="ns", kind="spot"
-    ),
+    TradeShape("kucoin", _KUCOIN + "histories", ("data",), "sequence", "time", "price", "size", "side", unit="ns"),
     TradeShape(
         "kucoin_futures", "/api/v1/trade/history", ("data",), "tradeId", "ts", "price", "size", "side", unit="ns"
     ),
