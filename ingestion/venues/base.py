@@ -193,6 +193,9 @@ class Venue:
         return self.endpoint(reply.path, reply.query).parse(reply)
 
 
+ANY = msgspec.json.Decoder(msgspec.Raw)  # valid JSON, whatever it says
+
+
 def decode(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
     """Decode a whole reply; anything that does not fit is `Refused` by rule `schema`, naming the field."""
     try:

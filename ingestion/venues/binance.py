@@ -21,7 +21,7 @@ from ingestion.records import (
     Record,
     SpotTicker,
 )
-from ingestion.venues.base import Refused, Reject, Reply, decode, instant, rows
+from ingestion.venues.base import ANY, Refused, Reject, Reply, decode, instant, rows
 
 T = TypeVar("T")
 Rows = Iterator[Record | Reject]
@@ -115,7 +115,6 @@ def reader(shape: type[T]) -> msgspec.json.Decoder[T]:
     return msgspec.json.Decoder(shape, strict=False)
 
 
-_ANY = msgspec.json.Decoder(Raw)
 _LIST = msgspec.json.Decoder(list[Raw])
 _FAILURE = reader(Failure)
 _BAR, _LAST = reader(Bar), reader(Last)
@@ -134,12 +133,16 @@ def refuse_failure(market: Market, reply: Reply) -> None:
             raise Refused("venue_error", f"{source(market, reply)}: {failure.code} {failure.msg}")
 
 
-def entries(market: Market, reply: Reply) -> list[Raw]:
-    """A reply's rows; where one symbol was asked, some endpoints answer with one object instead of a list."""
+def row_list(market: Market, reply: Reply) -> Raw:
+    """The list of a reply's rows; where one symbol was asked, some endpoints answer with its row instead of a list."""
     refuse_failure(market, reply)
-    if reply.body.lstrip().startswith(b"{"):
-        return [decode(_ANY, reply.body, source(market, reply))]
-    return decode(_LIST, reply.body, source(market, reply))
+    found = decode(ANY, reply.body, source(market, reply))
+    return Raw(b"[%b]" % bytes(found)) if reply.body.lstrip().startswith(b"{") else found
+
+
+def entries(market: Market, reply: Reply) -> list[Raw]:
+    """A reply's rows; `Refused` as `row_list`."""
+    return decode(_LIST, bytes(row_list(market, reply)), source(market, reply))
 
 
 def identity(market: Market, reply: Reply, symbol: str, event_ms: int | UnsetType = UNSET) -> Identity:

@@ -1,13 +1,14 @@
 """Binance's largest replies: books, trades and best quotes, on spot and both futures venues."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from ingestion.records import Kind, OrderBook, Trade
+from ingestion.records import OrderBook, Trade
 from ingestion.venues.base import EARLIEST, Reply, decode, instant, refuse_beyond_float64
 from ingestion.venues.binance import (
     TICKERS,
@@ -17,15 +18,17 @@ from ingestion.venues.binance import (
     Price,
     Rows,
     asked_identity,
-    entries,
     identity,
     reader,
     refuse_failure,
+    row_list,
     source,
 )
 from ingestion.venues.bulk import Unplain
+from ingestion.venues.column_types import by_name, chosen, distinct, one_of, where_any
+from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depth, Ladder, Who
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, sides
+from ingestion.venues.sheets import Columns, Values, from_epoch, sides
 from ingestion.venues.wire import NAMES_KEPT
 
 
@@ -129,76 +132,70 @@ def order_books(market: Market) -> Ladder:
     return Ladder(partial(parse_order_book, market), read)
 
 
-def trades(market: Market) -> Sheet[Fill]:
+def trades(market: Market) -> Grid[Fill]:
     """`trades` and `historicalTrades`."""
     return _fills(market, Fill, is_aggregate=False)
 
 
-def aggregate_trades(market: Market) -> Sheet[AggregateFill]:
+def aggregate_trades(market: Market) -> Grid[AggregateFill]:
     """`aggTrades`."""
     return _fills(market, AggregateFill, is_aggregate=True)
 
 
-def _fills(market: Market, row: type[F], *, is_aggregate: bool) -> Sheet[F]:
-    def listed(reply: Reply) -> list[Raw]:
-        raws = entries(market, reply)
-        refuse_beyond_float64(reply.body, source(market, reply))
+def _fills(market: Market, row: type[F], *, is_aggregate: bool) -> Grid[F]:
+    def listed(reply: Reply) -> Raw:
         asked_identity(market, reply)
-        return raws
+        return row_list(market, reply)
 
-    def columns(reply: Reply, fills: Sequence[F]) -> list[Columns]:
+    def columns(reply: Reply, fills: Fields[F]) -> list[Columns]:
         symbol = reply.query["symbol"].upper()
         fields: dict[str, Values] = {
             "venue": market.venue,
             "symbol": symbol,
             "kind": market.kind_of(symbol),
-            "event_ts": from_epoch([fill.time for fill in fills]),
-            "trade_id": [fill.id for fill in fills],
-            "px": [fill.price for fill in fills],
-            "qty": [fill.qty for fill in fills],
-            "side": sides([fill.is_buyer_maker for fill in fills]),  # where the buyer rested, the seller took
+            "event_ts": from_epoch(fills.time),
+            "trade_id": fills.id,
+            "px": fills.price,
+            "qty": fills.qty,
+            "side": sides(fills.is_buyer_maker),  # where the buyer rested, the seller took
             "is_aggregate": is_aggregate,
         }
         return [Columns(Trade, len(fills), fields)]
 
-    return Sheet(listed, row, columns)
+    return Grid(listed, row, columns, is_exact=True)
 
 
-def best_quotes(market: Market) -> Sheet[Best]:
+def best_quotes(market: Market) -> Grid[Best]:
     """`ticker/bookTicker`; a price of zero is none, and its size too."""
     who = _names(market)
 
-    def columns(reply: Reply, told: Sequence[Best]) -> list[Columns]:
+    def columns(reply: Reply, told: Fields[Best]) -> Iterator[Columns]:
         asked = reply.query.get("symbol")
-        kinds = [who(reply.path, asked, best.symbol).kind for best in told]
-        return [
-            _quoted(market, kind, [best for best, its in zip(told, kinds, strict=True) if its == kind])
-            for kind in sorted(set(kinds))
-        ]
+        kinds = by_name(told.symbol, lambda symbol: who(reply.path, asked, symbol).kind)
+        for kind in sorted(distinct(kinds)):
+            of = np.flatnonzero(one_of(kinds, kind))
+            fields = {
+                "venue": market.venue,
+                "symbol": chosen(told.symbol, of),
+                "kind": kind,
+                "event_ts": _clock(chosen(told.time, of)),
+                "bid_px": chosen(where_any(told.bid_price, told.bid_price), of),
+                "bid_qty": chosen(where_any(told.bid_price, told.bid_qty), of),
+                "ask_px": chosen(where_any(told.ask_price, told.ask_price), of),
+                "ask_qty": chosen(where_any(told.ask_price, told.ask_qty), of),
+            }
+            yield Columns(TICKERS[kind], len(of), fields, of)
 
-    return Sheet(partial(entries, market), Best, columns)
-
-
-def _quoted(market: Market, kind: Kind, told: Sequence[Best]) -> Columns:
-    fields: dict[str, Values] = {
-        "venue": market.venue,
-        "symbol": [best.symbol for best in told],
-        "kind": kind,
-        "event_ts": _clock(told),
-        "bid_px": [best.bid_price or None for best in told],
-        "bid_qty": [best.bid_qty if best.bid_price else None for best in told],
-        "ask_px": [best.ask_price or None for best in told],
-        "ask_qty": [best.ask_qty if best.ask_price else None for best in told],
-    }
-    return Columns(TICKERS[kind], len(told), fields)
+    return Grid(partial(row_list, market), Best, columns)
 
 
-def _clock(told: Sequence[Best]) -> Values:
-    times = [best.time for best in told if best.time is not UNSET]
-    if not times:
-        return None
-    if len(times) < len(told):
-        raise Unplain("a clock on some of the quotes")
+def _clock(times: Any) -> Values:
+    if isinstance(times, list):
+        told = [time for time in times if time is not UNSET]
+        if not told:
+            return None
+        if len(told) < len(times):
+            raise Unplain("a clock on some of the quotes")
     return from_epoch(times)
 
 

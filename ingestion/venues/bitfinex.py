@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from ingestion.venues.base import Endpoint, Plan, Refused, Reply, Request, Venue, decode
 from ingestion.venues.bitfinex_history import (
     BAR,
+    FILL,
     LIQUIDATION,
-    TRADE,
     parse_candles,
     parse_funding,
     parse_liquidations,
@@ -108,7 +108,7 @@ def _follow(rows_a_page: int, time_of: Callable[[bytes, str], int]) -> Callable[
     return follow
 
 
-next_trades = _follow(TRADES_A_PAGE, lambda row, what: decode(TRADE, row, what)[1])
+next_trades = _follow(TRADES_A_PAGE, lambda row, what: decode(FILL, row, what).time)
 next_bars = _follow(BARS_A_PAGE, lambda row, what: decode(BAR, row, what)[0])
 next_liquidations = _follow(LIQUIDATIONS_A_PAGE, lambda row, what: decode(LIQUIDATION, row, what)[0].ts)
 

@@ -3,17 +3,19 @@
 https://docs.bitfinex.com/reference
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 import msgspec
+import numpy as np
 
 from ingestion.records import Candle, FundingRate, Liquidation, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, instant, rows
 from ingestion.venues.bitfinex_names import FUNDING_INTERVAL_S, read_name
-from ingestion.venues.bitfinex_replies import Unread, asked, each, seen_by
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, sides
+from ingestion.venues.bitfinex_replies import Unread, asked, each, row_list, seen_by
+from ingestion.venues.grids import Fields, Grid
+from ingestion.venues.sheets import Columns, Values, from_epoch, sides
 from ingestion.venues.wire import Finite
 
 INTERVALS_S = {"1m": 60, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "3h": 10_800, "6h": 21_600} | {
@@ -67,36 +69,45 @@ def parse_funding(reply: Reply) -> Iterator[Record | Reject]:
     yield from (rate for _, rate in found.values())
 
 
-TradeRow: TypeAlias = tuple[int, int, Finite, Finite]  # id, time, size: bought above zero, sold below; price
-TRADE = msgspec.json.Decoder(TradeRow)
+class Fill(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """A row of `trades/…/hist`."""
+
+    id: int
+    time: int
+    amount: Finite  # bought above zero, sold below
+    price: Finite
+
+
+FILL = msgspec.json.Decoder(Fill)
 
 
 _TRADES = r"/v2/trades/([^/]+)/hist"
 
 
-def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
+def _listed_trades(reply: Reply) -> msgspec.Raw:
     asked(reply, _TRADES)
-    return each(reply)
+    return row_list(reply)
 
 
-def _trade_columns(reply: Reply, fills: Sequence[TradeRow]) -> list[Columns]:
+def _trade_columns(reply: Reply, fills: Fields[Fill]) -> list[Columns]:
     symbol = asked(reply, _TRADES)
+    amounts = np.array(fills.amount)
     fields: dict[str, Values] = {
         "venue": "bitfinex",
         "symbol": symbol,
         "kind": read_name(symbol).kind,
-        "event_ts": from_epoch([ts for _, ts, _, _ in fills]),
-        "trade_id": [str(trade_id) for trade_id, _, _, _ in fills],
-        "px": [px for _, _, _, px in fills],
-        "qty": [abs(amount) for _, _, amount, _ in fills],
-        "side": sides([amount <= 0 for _, _, amount, _ in fills]),
+        "event_ts": from_epoch(fills.time),
+        "trade_id": fills.id,
+        "px": fills.price,
+        "qty": np.abs(amounts),
+        "side": sides(amounts <= 0),
     }
     return [Columns(Trade, len(fills), fields)]
 
 
 # `trades/…/hist`. "The order that causes the trade determines if it is a buy or a sell."
 # https://docs.bitfinex.com/v1/reference/ws-public-trades
-parse_trades = Sheet(_listed_trades, TradeRow, _trade_columns, strict=True)  # type: ignore[arg-type]
+parse_trades = Grid(_listed_trades, Fill, _trade_columns, strict=True)
 
 
 BarRow: TypeAlias = tuple[int, Finite, Finite, Finite, Finite, Finite]  # start, open, close, high, low, volume

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from ingestion.records import Instrument, Kind, OpenInterest, OrderBook, PerpTicker, Record, SpotTicker
-from ingestion.venues.base import Refused, Reject, Reply, decode, instant, rows
+from ingestion.venues.base import ANY, Refused, Reject, Reply, decode, instant, rows
 from ingestion.venues.bitfinex_names import FUNDING_INTERVAL_S, read_name, read_terms
 from ingestion.venues.bulk import Unplain
 from ingestion.venues.ladders import Depth, Ladder, Who
@@ -21,14 +21,20 @@ from ingestion.venues.wire import Finite, Seen, agree
 
 Unread: TypeAlias = Any  # a position that the documentation leaves open, or that is not stored
 _LIST = msgspec.json.Decoder(list[Raw])
+_ERROR = re.compile(rb'\[\s*"error"\s*[],]')
+
+
+def row_list(reply: Reply) -> Raw:
+    """The list of a reply's rows; `["error", 10020, "limit: invalid"]` is `Refused`, whatever its status."""
+    found = decode(ANY, reply.body, f"bitfinex {reply.path}")
+    if _ERROR.match(bytes(found)):
+        raise Refused("venue_error", f"bitfinex {reply.path}: {reply.body[:160].decode('utf-8', 'replace')}")
+    return found
 
 
 def each(reply: Reply) -> list[Raw]:
-    """The rows of a reply; `["error", 10020, "limit: invalid"]` is `Refused`, whatever its status."""
-    found = decode(_LIST, reply.body, f"bitfinex {reply.path}")
-    if found and bytes(found[0]) == b'"error"':
-        raise Refused("venue_error", f"bitfinex {reply.path}: {reply.body[:160].decode('utf-8', 'replace')}")
-    return found
+    """The rows of a reply; `Refused` as `row_list`."""
+    return decode(_LIST, bytes(row_list(reply)), f"bitfinex {reply.path}")
 
 
 def asked(reply: Reply, expression: str) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from ingestion.columns import EPOCH, MICROSECOND
 from ingestion.records import FutureTicker, Instrument, Kind, OpenInterest, PerpTicker, SpotTicker
-from ingestion.venues.base import Refused, Reply, decode
+from ingestion.venues.base import ANY, Refused, Reply, decode
 from ingestion.venues.bitmex_names import coin, kind_of, settlement
 from ingestion.venues.sheets import Columns, Sheet, Values, from_written, where_given
 from ingestion.venues.wire import Finite, agree, instant_written
@@ -41,6 +41,11 @@ NOT_READ = {
 TICKERS: dict[Kind, type[SpotTicker]] = {"spot": SpotTicker, "perp": PerpTicker, "future": FutureTicker}
 
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def row_list(reply: Reply) -> msgspec.Raw:
+    """The list of a reply's rows."""
+    return decode(ANY, reply.body, f"bitmex {reply.path}")
 
 
 def each(reply: Reply) -> list[msgspec.Raw]:

@@ -3,7 +3,7 @@
 https://www.bitmex.com/api/explorer/
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -11,9 +11,11 @@ import msgspec
 
 from ingestion.records import Candle, FundingRate, IndexPrice, OrderBook, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, rows
-from ingestion.venues.bitmex_instruments import Interval, each, seconds
+from ingestion.venues.bitmex_instruments import Interval, each, row_list, seconds
 from ingestion.venues.bitmex_names import coin, kind_of
-from ingestion.venues.sheets import Columns, Sheet, Values, from_written, sides
+from ingestion.venues.column_types import by_name, one_of
+from ingestion.venues.grids import Fields, Grid
+from ingestion.venues.sheets import Columns, Values, from_written, sides
 from ingestion.venues.wire import Finite, Seen, instant_written
 
 INTERVALS_S = {"1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400}
@@ -65,23 +67,22 @@ class _Trade(msgspec.Struct):
     id: str = msgspec.field(name="trdMatchID")
 
 
-def _trade_columns(_: Reply, fills: Sequence[_Trade]) -> list[Columns]:
-    times = from_written([fill.timestamp for fill in fills])
+def _trade_columns(_: Reply, fills: Fields[_Trade]) -> list[Columns]:
     fields: dict[str, Values] = {
         "venue": "bitmex",
-        "symbol": [fill.symbol for fill in fills],
-        "kind": [kind_of(fill.symbol) for fill in fills],
-        "event_ts": times,
-        "trade_id": [fill.id for fill in fills],
-        "px": [fill.price for fill in fills],
-        "qty": [fill.size for fill in fills],
-        "side": sides([fill.side == "Sell" for fill in fills]),
+        "symbol": fills.symbol,
+        "kind": by_name(fills.symbol, kind_of),
+        "event_ts": from_written(fills.timestamp),
+        "trade_id": fills.id,
+        "px": fills.price,
+        "qty": fills.size,
+        "side": sides(one_of(fills.side, "Sell")),
     }
     return [Columns(Trade, len(fills), fields)]
 
 
 # `trade`.
-parse_trades = Sheet(each, _Trade, _trade_columns, strict=True)
+parse_trades = Grid(row_list, _Trade, _trade_columns, strict=True)
 
 
 class _Settlement(msgspec.Struct, rename="camel"):

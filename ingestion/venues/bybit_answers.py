@@ -32,7 +32,12 @@ class Listing(msgspec.Struct, rename="camel"):
     next_page_cursor: str = ""
 
 
+class _Listed(msgspec.Struct):
+    list: msgspec.Raw
+
+
 _ANSWER = msgspec.json.Decoder(Answer)
+_LISTED = msgspec.json.Decoder(_Listed)
 _LISTING = msgspec.json.Decoder(Listing)
 
 
@@ -46,6 +51,11 @@ def answer(reply: Reply) -> Answer:
 
 def listing(found: Answer, reply: Reply) -> Listing:
     return decode(_LISTING, bytes(found.result), f"bybit {reply.path}: result")
+
+
+def row_list(reply: Reply) -> msgspec.Raw:
+    """The list of a reply's rows."""
+    return decode(_LISTED, bytes(answer(reply).result), f"bybit {reply.path}: result").list
 
 
 def seen_by(reply: Reply, symbol: str, kind: Kind, event_ts: datetime | None) -> Seen:

@@ -1,7 +1,8 @@
 """Bybit's instruments, books and trades."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -15,10 +16,12 @@ from ingestion.venues.base import (
     refuse_beyond_float64,
     rows,
 )
-from ingestion.venues.bybit_answers import answer, kind_asked, listing, seen_by
+from ingestion.venues.bybit_answers import answer, kind_asked, listing, row_list, seen_by
 from ingestion.venues.bybit_names import amount_unit, read_name
+from ingestion.venues.column_types import by_name, one_of
+from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depth, Ladder, Who
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, sides
+from ingestion.venues.sheets import Columns, Values, from_epoch, sides
 from ingestion.venues.wire import Finite, Name, agree, instrument
 
 
@@ -217,27 +220,19 @@ class _Trade(msgspec.Struct, rename="camel"):
     time: int
 
 
-def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
-    raws = listing(answer(reply), reply).list
-    refuse_beyond_float64(reply.body, f"bybit {reply.query.get('symbol', '')} trades")
-    return raws
-
-
-def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
-    symbols = [fill.symbol for fill in fills]
-    kinds = {symbol: kind_asked(reply, symbol) for symbol in dict.fromkeys(symbols)}
+def _trade_columns(reply: Reply, fills: Fields[_Trade]) -> list[Columns]:
     fields: dict[str, Values] = {
         "venue": "bybit",
-        "symbol": symbols,
-        "kind": [kinds[symbol] for symbol in symbols],
-        "event_ts": from_epoch([fill.time for fill in fills]),
-        "trade_id": [fill.exec_id for fill in fills],
-        "px": [fill.price for fill in fills],
-        "qty": [fill.size for fill in fills],
-        "side": sides([fill.side == "Sell" for fill in fills]),
+        "symbol": fills.symbol,
+        "kind": by_name(fills.symbol, partial(kind_asked, reply)),
+        "event_ts": from_epoch(fills.time),
+        "trade_id": fills.exec_id,
+        "px": fills.price,
+        "qty": fills.size,
+        "side": sides(one_of(fills.side, "Sell")),
     }
     return [Columns(Trade, len(fills), fields)]
 
 
 # `market/recent-trade`; `side` is the taker's.
-parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)
+parse_trades = Grid(row_list, _Trade, _trade_columns, is_exact=True)

@@ -4,7 +4,7 @@ Whose a reply is stands only in its path.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -12,10 +12,12 @@ import msgspec
 
 from ingestion.columns import EPOCH, MICROSECOND
 from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotTicker, Trade
-from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.base import ANY, Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
+from ingestion.venues.column_types import one_of
+from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depth, Ladder, Who
-from ingestion.venues.sheets import Columns, Sheet, Values, from_written, sides
+from ingestion.venues.sheets import Columns, Values, from_written, sides
 from ingestion.venues.wire import Finite, Name, Seen, above_zero, agree, instant_written, instrument
 
 TRADES_A_PAGE = 1_000
@@ -203,28 +205,28 @@ class _Trade(msgspec.Struct):
 _TRADE = msgspec.json.Decoder(_Trade, strict=False)
 
 
-def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
+def _listed_trades(reply: Reply) -> msgspec.Raw:
     _asked(reply)
-    return _listed(reply)
+    return decode(ANY, reply.body, f"coinbase {reply.path}")
 
 
-def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+def _trade_columns(reply: Reply, fills: Fields[_Trade]) -> list[Columns]:
     fields: dict[str, Values] = {
         "venue": "coinbase",
         "symbol": _asked(reply),
         "kind": "spot",
-        "event_ts": from_written([fill.time for fill in fills]),
-        "trade_id": [str(fill.trade_id) for fill in fills],
-        "px": [fill.price for fill in fills],
-        "qty": [fill.size for fill in fills],
-        "side": sides([fill.side == "buy" for fill in fills]),
+        "event_ts": from_written(fills.time),
+        "trade_id": fills.trade_id,
+        "px": fills.price,
+        "qty": fills.size,
+        "side": sides(one_of(fills.side, "buy")),
     }
     return [Columns(Trade, len(fills), fields)]
 
 
 # `/products/…/trades`. `side` is the resting order's: the aggressor did the opposite.
 # https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products/get-product-trades
-parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)
+parse_trades = Grid(_listed_trades, _Trade, _trade_columns)
 
 
 def next_trades(request: Request, reply: Reply) -> Request | None:

@@ -1,16 +1,19 @@
 """What Deribit keeps: trades with their liquidations, settled funding, bars, and the volatility index DVOL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Literal
 
 import msgspec
+import numpy as np
 
-from ingestion.records import Candle, FundingRate, Kind, Liquidation, Record, Trade, VolatilityIndex
-from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
+from ingestion.records import Candle, FundingRate, Liquidation, Record, Trade, VolatilityIndex
+from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, rows
+from ingestion.venues.column_types import by_name, chosen, exact
 from ingestion.venues.deribit_names import read_name
 from ingestion.venues.deribit_replies import answer, listed, seen_by
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
+from ingestion.venues.grids import Fields, Grid
+from ingestion.venues.sheets import Columns, Values, from_epoch
 from ingestion.venues.wire import Finite, Name
 
 SETTLED_EVERY_S = 3_600  # a point of the funding history is an hour
@@ -27,6 +30,11 @@ class _Trades(msgspec.Struct):
     has_more: bool
 
 
+class _Listed(msgspec.Struct):
+    trades: msgspec.Raw
+    has_more: bool
+
+
 class _Trade(msgspec.Struct):
     trade_id: str
     instrument_name: str
@@ -37,66 +45,53 @@ class _Trade(msgspec.Struct):
     liquidation: Literal["M", "T", "MT"] | None = None  # which side was liquidated: maker, taker, both
 
 
-_TRADES = msgspec.json.Decoder(_Trades)
+_TRADES, _LISTED = msgspec.json.Decoder(_Trades), msgspec.json.Decoder(_Listed)
 _TRADE = msgspec.json.Decoder(_Trade)
 _NUMBER = msgspec.json.Decoder(Finite)
 _OPPOSITE: dict[str, Literal["buy", "sell"]] = {"buy": "sell", "sell": "buy"}
 
 
-def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
-    page = decode(_TRADES, bytes(answer(reply).result), f"deribit {reply.path}: result")
+def _listed_trades(reply: Reply) -> msgspec.Raw:
+    found = decode(_LISTED, bytes(answer(reply).result), f"deribit {reply.path}: result").trades
     start = reply.query.get("start_timestamp", "")
-    if not page.trades and start.isdigit() and reply.captured_ts - instant(int(start)) > KEPT:
+    is_empty = bytes(found)[1:-1].strip() == b""
+    if is_empty and start.isdigit() and reply.captured_ts - instant(int(start)) > KEPT:
         raise Refused("too_old", f"deribit {reply.path}: no trades, but they were asked for after more than 24 hours")
-    return page.trades
+    return found
 
 
-def _refuse_long_numbers(fills: Sequence[_Trade]) -> None:
-    try:
-        refuse_beyond_float64(b",".join(number for fill in fills for number in (fill.price, fill.amount)), "trades")
-    except Refused:
-        for fill in fills:
-            for number in (fill.price, fill.amount):
-                refuse_beyond_float64(bytes(number), f"{fill.instrument_name} trade {fill.trade_id}")
-
-
-def _trade_columns(_: Reply, fills: Sequence[_Trade]) -> list[Columns]:
-    _refuse_long_numbers(fills)
-    px, qty = [_NUMBER.decode(fill.price) for fill in fills], [_NUMBER.decode(fill.amount) for fill in fills]
-    symbols, event_us = [fill.instrument_name for fill in fills], from_epoch([fill.timestamp for fill in fills])
-    kinds: list[Kind] = [read_name(symbol).kind for symbol in symbols]
+def _trade_columns(_: Reply, fills: Fields[_Trade]) -> list[Columns]:
+    of = f"{fills.instrument_name[0]} trade {fills.trade_id[0]}"
     trades: dict[str, Values] = {
         "venue": "deribit",
-        "symbol": symbols,
-        "kind": kinds,
-        "event_ts": event_us,
-        "trade_id": [fill.trade_id for fill in fills],
-        "px": px,
-        "qty": qty,
-        "side": [fill.direction for fill in fills],
+        "symbol": fills.instrument_name,
+        "kind": by_name(fills.instrument_name, lambda symbol: read_name(symbol).kind),
+        "event_ts": from_epoch(fills.timestamp),
+        "trade_id": fills.trade_id,
+        "px": exact(fills.price, _NUMBER, of),
+        "qty": exact(fills.amount, _NUMBER, of),
+        "side": fills.direction,
     }
-    forced = [(n, party) for n, fill in enumerate(fills) if fill.liquidation for party in fill.liquidation]
+    parties = fills.liquidation if isinstance(fills.liquidation, list) else fills.liquidation.to_pylist()
+    forced = [(place, party) for place, parties_of in enumerate(parties) for party in parties_of or ""]
     if not forced:
         return [Columns(Trade, len(fills), trades)]
-    places = [n for n, _ in forced]
+    places = np.array([place for place, _ in forced])
+    taken = [str(side) for side in chosen(fills.direction, places)]
     liquidations: dict[str, Values] = {
+        **{name: chosen(trades[name], places) for name in ("symbol", "kind", "event_ts", "px", "qty")},
         "venue": "deribit",
-        "symbol": [symbols[n] for n in places],
-        "kind": [kinds[n] for n in places],
-        "event_ts": event_us[places],
-        "liquidation_id": [fills[n].trade_id for n in places],
-        "side": [fills[n].direction if party == "T" else _OPPOSITE[fills[n].direction] for n, party in forced],
-        "px": [px[n] for n in places],
+        "liquidation_id": chosen(fills.trade_id, places),
+        "side": [side if party == "T" else _OPPOSITE[side] for side, (_, party) in zip(taken, forced, strict=True)],
         "px_source": "fill",
-        "qty": [qty[n] for n in places],
     }
-    return [Columns(Trade, len(fills), trades), Columns(Liquidation, len(forced), liquidations)]
+    return [Columns(Trade, len(fills), trades), Columns(Liquidation, len(forced), liquidations, places)]
 
 
 # `get_last_trades_by_…`; `direction` is the taker's, so a liquidated maker did the opposite.
 # Asked for more than 24 hours ago, Deribit answers with nothing and no error: `Refused`, for it is not known.
 # https://docs.deribit.com/api-reference/market-data/public-get_last_trades_by_currency_and_time
-parse_trades = Sheet(_listed_trades, _Trade, _trade_columns, strict=True)
+parse_trades = Grid(_listed_trades, _Trade, _trade_columns, strict=True)
 
 
 def next_trades(request: Request, reply: Reply) -> Request | None:

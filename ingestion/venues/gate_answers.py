@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from ingestion.records import Kind
-from ingestion.venues.base import Refused, Reply, decode, instant
+from ingestion.venues.base import ANY, Refused, Reply, decode, instant
 from ingestion.venues.wire import Seen
 
 _MARKET = re.compile(r"/api/v4/(?P<product>futures|delivery)/((?P<settle>usdt|btc)/)?.+")
@@ -30,12 +30,16 @@ def refuse_failure(reply: Reply) -> None:
             raise Refused("venue_error", f"gate {reply.path}: {failure.label[:40]}, {failure.message[:120]}")
 
 
-def entries(reply: Reply) -> list[msgspec.Raw]:
-    """The rows of a reply; where one contract was asked for by its path, the reply is its row."""
+def row_list(reply: Reply) -> msgspec.Raw:
+    """The list of a reply's rows; where one contract was asked for by its path, the reply is its row."""
     refuse_failure(reply)
-    if reply.body.lstrip().startswith(b"{"):
-        return [msgspec.Raw(reply.body)]
-    return decode(_LIST, reply.body, f"gate {reply.path}")
+    is_row = reply.body.lstrip().startswith(b"{")
+    return decode(ANY, b"[%b]" % reply.body if is_row else reply.body, f"gate {reply.path}")
+
+
+def entries(reply: Reply) -> list[msgspec.Raw]:
+    """The rows of a reply; `Refused` as `row_list`."""
+    return decode(_LIST, bytes(row_list(reply)), f"gate {reply.path}")
 
 
 def market_of(reply: Reply) -> tuple[Kind, str]:

@@ -3,22 +3,34 @@
 Sizes count contracts; instants are seconds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import UNSET
 
 from ingestion.records import Candle, FundingRate, Liquidation, OrderBook, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.gate_answers import asked, at_s, entries, market_of, refuse_failure, refuse_merged, seen_by
+from ingestion.venues.column_types import distinct, or_else
+from ingestion.venues.gate_answers import (
+    asked,
+    at_s,
+    entries,
+    market_of,
+    refuse_failure,
+    refuse_merged,
+    row_list,
+    seen_by,
+)
 from ingestion.venues.gate_names import documented_size, read_contract, refuse_foreign
 from ingestion.venues.gate_spot import interval_s
+from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depth, Ladder, Who
 from ingestion.venues.settlements import with_intervals
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, sides
+from ingestion.venues.sheets import Columns, Values, from_epoch, sides
 from ingestion.venues.wire import Finite
 
 
@@ -94,34 +106,32 @@ class _Trade(msgspec.Struct):
     create_time_ms: Finite | None = None  # seconds too, with milliseconds; not yet in 2019
 
 
-def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
+def _listed_trades(reply: Reply) -> msgspec.Raw:
     market_of(reply)
-    raws = entries(reply)
-    refuse_beyond_float64(reply.body, f"gate {reply.path}")
-    return raws
+    return row_list(reply)
 
 
-def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+def _trade_columns(reply: Reply, fills: Fields[_Trade]) -> list[Columns]:
     kind, settle = market_of(reply)
-    symbols = [fill.contract for fill in fills]
-    for symbol in dict.fromkeys(symbols):
+    for symbol in distinct(fills.contract):
         refuse_foreign(symbol, kind, settle)
-    seconds = [fill.create_time if fill.create_time_ms is None else fill.create_time_ms for fill in fills]
+    sizes = np.array(fills.size)
+    seconds = or_else(fills.create_time_ms, fills.create_time)
     fields: dict[str, Values] = {
         "venue": "gate",
-        "symbol": symbols,
+        "symbol": fills.contract,
         "kind": kind,
-        "event_ts": from_epoch([round(each * 1_000) for each in seconds]),
-        "trade_id": [str(fill.id) for fill in fills],
-        "px": [fill.price for fill in fills],
-        "qty": [abs(fill.size) for fill in fills],
-        "side": sides([fill.size < 0 for fill in fills]),
+        "event_ts": from_epoch(np.rint(np.array(seconds) * 1_000)),
+        "trade_id": fills.id,
+        "px": fills.price,
+        "qty": np.abs(sizes),
+        "side": sides(sizes < 0),
     }
     return [Columns(Trade, len(fills), fields)]
 
 
 # `trades` of futures and delivery; the sign of the size is the taker's side.
-parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)
+parse_trades = Grid(_listed_trades, _Trade, _trade_columns, is_exact=True)
 
 
 class _Bar(msgspec.Struct):

@@ -5,13 +5,16 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 from msgspec import UNSET
 
 from ingestion.records import Candle, OrderBook, Record, SpotTicker, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.gate_answers import asked, at_ms, entries, refuse_failure, refuse_merged, seen_by
+from ingestion.venues.column_types import distinct, exact, or_else
+from ingestion.venues.gate_answers import asked, at_ms, entries, refuse_failure, refuse_merged, row_list, seen_by
 from ingestion.venues.gate_names import read_pair
+from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depth, Ladder, Who
 from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.wire import Blank, Finite, Name, agree, instrument
@@ -150,40 +153,30 @@ class _Trade(msgspec.Struct):
     currency_pair: str | None = None  # in every reply seen, but not in the documented one
 
 
-_number = msgspec.json.Decoder(Finite, strict=False).decode
+_NUMBER = msgspec.json.Decoder(Finite, strict=False)
 
 
-def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
-    symbols = [fill.currency_pair or asked(reply, "currency_pair") for fill in fills]
-    for symbol in dict.fromkeys(symbols):
+def _trade_columns(reply: Reply, fills: Fields[_Trade]) -> list[Columns]:
+    symbols = or_else(fills.currency_pair, [reply.query.get("currency_pair", "")] * len(fills))
+    for symbol in distinct(symbols):
         read_pair(symbol)
         agree(symbol, "pair", reply.query.get("currency_pair", symbol), symbol)
-    _refuse_long_numbers(symbols, fills)
+    of = f"gate {symbols[0]} trade {fills.id[0]}"
     fields: dict[str, Values] = {
         "venue": "gate",
         "symbol": symbols,
         "kind": "spot",
-        "event_ts": from_epoch([round(fill.create_time_ms * 1_000) for fill in fills], 1e-6),
-        "trade_id": [str(fill.id) for fill in fills],
-        "px": [_number(fill.price) for fill in fills],
-        "qty": [_number(fill.amount) for fill in fills],
-        "side": [fill.side for fill in fills],
+        "event_ts": from_epoch(np.rint(np.array(fills.create_time_ms) * 1_000), 1e-6),
+        "trade_id": fills.id,
+        "px": exact(fills.price, _NUMBER, of),
+        "qty": exact(fills.amount, _NUMBER, of),
+        "side": fills.side,
     }
     return [Columns(Trade, len(fills), fields)]
 
 
-def _refuse_long_numbers(symbols: Sequence[str], fills: Sequence[_Trade]) -> None:
-    """Of prices and amounts, not of the clock beside them: all at once, and by trade only where one is found."""
-    try:
-        refuse_beyond_float64(b",".join(number for fill in fills for number in (fill.price, fill.amount)), "gate")
-    except Refused:
-        for symbol, fill in zip(symbols, fills, strict=True):
-            for number in (fill.price, fill.amount):
-                refuse_beyond_float64(bytes(number), f"gate {symbol} trade {fill.id}")
-
-
 # `spot/trades`; `side` is the taker's.
-parse_trades = Sheet(entries, _Trade, _trade_columns)
+parse_trades = Grid(row_list, _Trade, _trade_columns)
 
 
 class _Bar(msgspec.Struct, array_like=True):

@@ -1,16 +1,21 @@
 """What Kraken keeps: trades and bars."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
 from ingestion.records import Candle, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, rows
-from ingestion.venues.kraken_replies import listed, result, seen_by
-from ingestion.venues.sheets import Columns, Ints, Page, Values, from_epoch, sides
+from ingestion.venues.column_types import one_of
+from ingestion.venues.grids import Fields, HeadedGrid
+from ingestion.venues.kraken_replies import listed, result, row_list, seen_by
+from ingestion.venues.sheets import Columns, Ints, Values, from_epoch, sides
 from ingestion.venues.wire import Finite
 
 INTERVALS_MIN = (1, 5, 15, 30, 60, 240, 1_440, 10_080, 21_600)
@@ -27,44 +32,59 @@ class _Trade(msgspec.Struct, array_like=True):
     trade_id: int | None = None  # in replies since 2022
 
 
-def _opened_trades(reply: Reply) -> tuple[list[msgspec.Raw], Callable[[Sequence[_Trade]], list[Columns]]]:
-    symbol, raws = listed(reply)
-    known: set[str] = set()
+@dataclass(frozen=True)
+class _Pair:
+    """Whose trades these are, and the ids that the reply has told so far, where they are times."""
 
-    def columns(fills: Sequence[_Trade]) -> list[Columns]:
-        times = _instants([fill.time_s for fill in fills])
-        ids = [str(fill.time_s if fill.trade_id is None else fill.trade_id) for fill in fills]
-        for fill, trade_id in zip(fills, ids, strict=True):
-            if trade_id in known and fill.trade_id is None:
-                raise Refused("no_id", f"kraken {symbol}: two trades at {trade_id} s, neither with an id")
-            known.add(trade_id)
-        fields: dict[str, Values] = {
-            "venue": "kraken",
-            "symbol": symbol,
-            "kind": "spot",
-            "event_ts": times,
-            "trade_id": ids,
-            "px": [fill.px for fill in fills],
-            "qty": [fill.qty for fill in fills],
-            "side": sides([fill.side == "s" for fill in fills]),
-        }
-        return [Columns(Trade, len(fills), fields)]
-
-    return raws, columns
+    symbol: str
+    known: set[str] = field(default_factory=set, compare=False)
 
 
-def _instants(seconds: Sequence[Decimal]) -> Ints:
+def _listed_trades(reply: Reply) -> tuple[_Pair, msgspec.Raw]:
+    symbol, raw = row_list(reply)
+    return _Pair(symbol), raw
+
+
+def _trade_columns(of: _Pair, fills: Fields[_Trade]) -> list[Columns]:
+    fields: dict[str, Values] = {
+        "venue": "kraken",
+        "symbol": of.symbol,
+        "kind": "spot",
+        "event_ts": from_epoch(_microseconds(fills.time_s), 1e-6),
+        "trade_id": _ids(of, fills.time_s, fills.trade_id),
+        "px": fills.px,
+        "qty": fills.qty,
+        "side": sides(one_of(fills.side, "s")),
+    }
+    return [Columns(Trade, len(fills), fields)]
+
+
+def _ids(of: _Pair, times: Any, ids: Any) -> Any:
+    if not isinstance(ids, list):
+        return ids
+    told = [str(at if trade_id is None else trade_id) for at, trade_id in zip(times, ids, strict=True)]
+    for name, trade_id in zip(told, ids, strict=True):
+        if trade_id is None and name in of.known:
+            raise Refused("no_id", f"kraken {of.symbol}: two trades at {name} s, neither with an id")
+        of.known.add(name)
+    return told
+
+
+def _microseconds(seconds: Any) -> Sequence[int] | Ints:
     """Cut to the microsecond. A decimal may be written with an exponent of any length: no integer is made of those."""
+    if not isinstance(seconds, list):
+        nanoseconds = seconds.cast(pa.decimal128(28, 9))
+        return np.frombuffer(nanoseconds.buffers()[1], dtype=np.int64)[: 2 * len(nanoseconds) : 2] // 1_000
     for each in seconds:
         if not each.is_finite() or each.adjusted() > 12:
             raise Refused("timestamp", f"kraken: {each} s is no instant")
-    return from_epoch([int(each * 1_000_000) for each in seconds], 1e-6)
+    return [int(each * 1_000_000) for each in seconds]
 
 
 # `Trades`; side and type are those of the order that took.
 # Before trades had ids, the time was what the venue went on from; where two share it, they cannot be told apart.
 # https://docs.kraken.com/api/docs/rest-api/get-recent-trades
-parse_trades = Page(_opened_trades, _Trade)
+parse_trades = HeadedGrid(_listed_trades, _Trade, _trade_columns)
 
 
 def next_trades(request: Request, reply: Reply) -> Request | None:

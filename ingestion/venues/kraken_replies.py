@@ -47,12 +47,18 @@ def _each(
         yield from rows(decoder, [raw], partial(read, symbol))
 
 
-def listed(reply: Reply) -> tuple[str, list[msgspec.Raw]]:
-    """The pair and its rows, where `last` stands beside them."""
+def row_list(reply: Reply) -> tuple[str, msgspec.Raw]:
+    """The pair and the list of its rows, where `last` stands beside them."""
     found = {name: raw for name, raw in result(reply).items() if name != "last"}
     if len(found) != 1:
         raise Refused("schema", f"kraken {reply.path}: {len(found)} pairs in one reply, expected 1")
     [(symbol, raw)] = found.items()
+    return symbol, raw
+
+
+def listed(reply: Reply) -> tuple[str, list[msgspec.Raw]]:
+    """The pair and its rows; `Refused` as `row_list`."""
+    symbol, raw = row_list(reply)
     return symbol, decode(_LIST, bytes(raw), f"kraken {reply.path}: {symbol}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+import numpy as np
 
 from ingestion.venues.base import Refused, Reply, decode, instant
 from ingestion.venues.sheets import Ints, from_epoch
@@ -52,4 +53,4 @@ def at_ns(nanoseconds: int) -> datetime:
 
 def from_ns(nanoseconds: Sequence[int]) -> Ints:
     """Microseconds of many such counts."""
-    return from_epoch([each // 1_000 for each in nanoseconds], 1e-6)
+    return from_epoch(np.array(nanoseconds, dtype=np.int64) // 1_000, 1e-6)

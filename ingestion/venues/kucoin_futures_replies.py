@@ -20,6 +20,7 @@ from ingestion.records import (
     Trade,
 )
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.kucoin_answers import answer, asked, at_ns, entries, from_ns
 from ingestion.venues.kucoin_futures_names import INVERSE_SIZE, VENUE, coin, read_name
 from ingestion.venues.ladders import Depth, Ladder, Who
@@ -228,28 +229,26 @@ class _Trade(msgspec.Struct, rename="camel"):
     side: Literal["buy", "sell"]
 
 
-def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
+def _listed_trades(reply: Reply) -> msgspec.Raw:
     symbol = asked(reply, VENUE)
     read_name(symbol)
-    raws = entries(reply, VENUE)
-    refuse_beyond_float64(reply.body, f"{VENUE} {symbol} trades")
-    return raws
+    return msgspec.Raw(answer(reply, VENUE))
 
 
-def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+def _trade_columns(reply: Reply, fills: Fields[_Trade]) -> list[Columns]:
     symbol = asked(reply, VENUE)
     fields: dict[str, Values] = {
         "venue": VENUE,
         "symbol": symbol,
         "kind": read_name(symbol).kind,
-        "event_ts": from_ns([fill.ts for fill in fills]),
-        "trade_id": [fill.trade_id for fill in fills],
-        "px": [fill.price for fill in fills],
-        "qty": [fill.size for fill in fills],
-        "side": [fill.side for fill in fills],
+        "event_ts": from_ns(fills.ts),
+        "trade_id": fills.trade_id,
+        "px": fills.price,
+        "qty": fills.size,
+        "side": fills.side,
     }
     return [Columns(Trade, len(fills), fields)]
 
 
 # `v1/trade/history`; `side` is the taker's, whose trades these are stands only in the question.
-parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)
+parse_trades = Grid(_listed_trades, _Trade, _trade_columns, is_exact=True)

@@ -10,9 +10,10 @@ import msgspec
 
 from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotTicker, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.kucoin_answers import answer, asked, entries, from_ns
 from ingestion.venues.ladders import Depth, Ladder, Who
-from ingestion.venues.sheets import Columns, HeadedSheet, Sheet, Values, from_epoch
+from ingestion.venues.sheets import Columns, HeadedSheet, Values, from_epoch
 from ingestion.venues.wire import NAMES_KEPT, Finite, Name, Seen, agree, instrument
 
 VENUE = "kucoin"
@@ -202,30 +203,28 @@ class _Trade(msgspec.Struct):
     time: int
 
 
-def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
+def _listed_trades(reply: Reply) -> msgspec.Raw:
     symbol = asked(reply, VENUE)
     read_pair(symbol)
-    raws = entries(reply, VENUE)
-    refuse_beyond_float64(reply.body, f"{VENUE} {symbol} trades")
-    return raws
+    return msgspec.Raw(answer(reply, VENUE))
 
 
-def _trade_columns(reply: Reply, fills: Sequence[_Trade]) -> list[Columns]:
+def _trade_columns(reply: Reply, fills: Fields[_Trade]) -> list[Columns]:
     fields: dict[str, Values] = {
         "venue": VENUE,
         "symbol": asked(reply, VENUE),
         "kind": "spot",
-        "event_ts": from_ns([fill.time for fill in fills]),
-        "trade_id": [fill.sequence for fill in fills],
-        "px": [fill.price for fill in fills],
-        "qty": [fill.size for fill in fills],
-        "side": [fill.side for fill in fills],
+        "event_ts": from_ns(fills.time),
+        "trade_id": fills.sequence,
+        "px": fills.price,
+        "qty": fills.size,
+        "side": fills.side,
     }
     return [Columns(Trade, len(fills), fields)]
 
 
 # `v1/market/histories`; `side` is the taker's, whose trades these are stands only in the question.
-parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)
+parse_trades = Grid(_listed_trades, _Trade, _trade_columns, is_exact=True)
 
 
 class _Bar(msgspec.Struct, array_like=True):

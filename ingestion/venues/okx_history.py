@@ -1,17 +1,19 @@
 """What OKX keeps: trades, bars, settled funding, liquidations. Sizes are contracts for derivatives."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, Literal, TypeVar
 
 import msgspec
 
 from ingestion.records import Candle, FundingRate, Kind, Liquidation, Record, Trade
-from ingestion.venues.base import Plan, Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64
+from ingestion.venues.base import Plan, Refused, Reject, Reply, Request, decode, instant
+from ingestion.venues.column_types import by_name
+from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.okx_names import read_name
-from ingestion.venues.okx_replies import KINDS, each, raws, seen_by
+from ingestion.venues.okx_replies import KINDS, each, raws, row_list, seen_by
 from ingestion.venues.settlements import with_intervals
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
+from ingestion.venues.sheets import Columns, Values, from_epoch
 from ingestion.venues.wire import Finite
 
 T = TypeVar("T")
@@ -40,29 +42,23 @@ class _Trade(msgspec.Struct, rename="camel"):
 _TRADE = msgspec.json.Decoder(_Trade, strict=False)
 
 
-def _listed_trades(reply: Reply) -> list[msgspec.Raw]:
-    refuse_beyond_float64(reply.body, f"okx {reply.path}")
-    return raws(reply)
-
-
-def _trade_columns(_: Reply, fills: Sequence[_Trade]) -> list[Columns]:
-    symbols = [fill.inst_id for fill in fills]
+def _trade_columns(_: Reply, fills: Fields[_Trade]) -> list[Columns]:
     fields: dict[str, Values] = {
         "venue": "okx",
-        "symbol": symbols,
-        "kind": [read_name(symbol).kind for symbol in symbols],
-        "event_ts": from_epoch([fill.ts for fill in fills]),
-        "trade_id": [fill.trade_id for fill in fills],
-        "px": [fill.px for fill in fills],
-        "qty": [fill.sz for fill in fills],
-        "side": [fill.side for fill in fills],
+        "symbol": fills.inst_id,
+        "kind": by_name(fills.inst_id, lambda symbol: read_name(symbol).kind),
+        "event_ts": from_epoch(fills.ts),
+        "trade_id": fills.trade_id,
+        "px": fills.px,
+        "qty": fills.sz,
+        "side": fills.side,
     }
     return [Columns(Trade, len(fills), fields)]
 
 
 # `market/trades`, `market/history-trades` and `public/option-trades`; `side` is the taker's.
 # https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades-history
-parse_trades = Sheet(_listed_trades, _Trade, _trade_columns)
+parse_trades = Grid(row_list, _Trade, _trade_columns, is_exact=True)
 
 
 def ask_trades(path: str, symbols: list[str], plan: Plan) -> list[Request]:

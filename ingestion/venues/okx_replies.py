@@ -31,12 +31,17 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def raws(reply: Reply) -> list[msgspec.Raw]:
-    """The rows of a reply; an error that OKX reports in a reply of status 200 is `Refused`."""
+def row_list(reply: Reply) -> msgspec.Raw:
+    """The list of a reply's rows; an error that OKX reports in a reply of status 200 is `Refused`."""
     found = decode(_ANSWER, reply.body, f"okx {reply.path}")
     if found.code != "0":
         raise Refused("venue_error", f"okx {reply.path}: code {found.code[:20]}, {found.msg[:120]}")
-    return decode(_LIST, bytes(found.data), f"okx {reply.path}: data")
+    return found.data
+
+
+def raws(reply: Reply) -> list[msgspec.Raw]:
+    """The rows of a reply; `Refused` as `row_list`."""
+    return decode(_LIST, bytes(row_list(reply)), f"okx {reply.path}: data")
 
 
 def each(

@@ -1,6 +1,7 @@
 """Replies that list rows of one shape: what their columns say is written once, for one row and for thousands."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
 from itertools import chain
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Raw
 
-from ingestion.columns import EPOCH, INSTANT, MICROSECOND, schema_of
+from ingestion.columns import EPOCH, INSTANT, MICROSECOND, ints, schema_of
 from ingestion.records import Record
 from ingestion.venues.base import EARLIEST, LATEST, Refused, Reject, Reply, instant, rows
 from ingestion.venues.bulk import Bulk, Table, Unplain, clocks
@@ -24,18 +25,26 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 Ints = npt.NDArray[np.int64]
-Values: TypeAlias = "list[Any] | Ints | str | float | bool | None"  # of each row, or of all; absent: its default
+# Of each row, or of all; absent: its default.
+Values: TypeAlias = "list[Any] | npt.NDArray[Any] | pa.Array[Any] | str | float | bool | None"
+
+_MANY_VALUES = list, np.ndarray, pa.Array
 
 _EARLIEST_US, _LATEST_US = ((each - EPOCH) // MICROSECOND for each in (EARLIEST, LATEST))
+_SIDES: Any = pa.array(["buy", "sell"])
 _MANY = 16  # texts: for fewer, Arrow's casts take longer than to read them one by one
 
 
 class Columns(NamedTuple):
-    """Rows of one record by field; instants are microseconds, and our clock is the reply's."""
+    """Rows of one record by field; instants are microseconds, and our clock is the reply's.
+
+    `of` tells of which rows of the list these are, by place, where it is not all in their order.
+    """
 
     record: type[Record]
     rows: int
     fields: Mapping[str, Values]
+    of: Ints | None = None
 
 
 class Page(Bulk, Generic[T]):
@@ -70,11 +79,7 @@ class Page(Bulk, Generic[T]):
         return list(columns_of(self._many.decode(b"[" + b",".join(found) + b"]"))) if found else []
 
     def join(self, hour: datetime, replies: Sequence[Reply], told: Sequence[list[Columns]]) -> list[Table]:
-        parts: dict[type[Record], list[tuple[int, Columns]]] = {}
-        for place, sheets in enumerate(told):
-            for columns in sheets:
-                parts.setdefault(columns.record, []).append((place, columns))
-        return [(record, _table(record, hour, replies, of)) for record, of in parts.items()]
+        return joined(hour, replies, [(place, columns) for place, sheets in enumerate(told) for columns in sheets])
 
 
 class HeadedSheet(Page[T], Generic[H, T]):
@@ -112,7 +117,7 @@ class Sheet(HeadedSheet[Reply, T]):
         super().__init__(lambda reply: (reply, listed(reply)), row, columns, strict=strict)
 
 
-def from_epoch(values: Sequence[float], unit_s: float = 1e-3) -> Ints:
+def from_epoch(values: Sequence[float] | npt.NDArray[Any], unit_s: float = 1e-3) -> Ints:
     """Counts since 1970 as microseconds; by default of milliseconds. `Refused` as `instant`."""
     try:
         microseconds = np.rint(np.array(values, dtype=np.float64) * (unit_s * 1e6))
@@ -124,17 +129,15 @@ def from_epoch(values: Sequence[float], unit_s: float = 1e-3) -> Ints:
     return microseconds.astype(np.int64)
 
 
-def from_written(values: list[str]) -> list[Any]:
-    """ISO 8601 instants as microseconds; `Refused` as `instant_written`."""
-    if len(values) < _MANY:
-        return [(instant_written(value) - EPOCH) // MICROSECOND for value in values]
-    try:
-        told: list[Any] = pa.array(values, pa.string()).cast(INSTANT).cast(pa.int64()).to_pylist()
-        if told:
-            from_epoch([min(told), max(told)], 1e-6)
-    except (pa.ArrowInvalid, Refused):
-        return [(instant_written(value) - EPOCH) // MICROSECOND for value in values]
-    return told
+def from_written(values: "list[str] | pa.Array[Any]") -> Any:
+    """ISO 8601 instants as microseconds, in an array if they came in one; `Refused` as `instant_written`."""
+    if len(values) >= _MANY:
+        with suppress(pa.ArrowInvalid, Refused):
+            told = ints(pa.array(values, pa.string()).cast(INSTANT))
+            from_epoch([int(told.min()), int(told.max())], 1e-6)
+            return told.tolist() if isinstance(values, list) else told
+    texts: list[Any] = values if isinstance(values, list) else values.to_pylist()
+    return [(instant_written(text) - EPOCH) // MICROSECOND for text in texts]
 
 
 def where_given(values: Sequence[V | None], read: Callable[[list[V]], Sequence[int] | Ints]) -> list[int | None]:
@@ -143,8 +146,10 @@ def where_given(values: Sequence[V | None], read: Callable[[list[V]], Sequence[i
     return [None if value is None else int(next(found)) for value in values]
 
 
-def sides(are_sales: Sequence[bool]) -> list[str]:
+def sides(are_sales: Sequence[bool] | npt.NDArray[np.bool_]) -> Any:
     """Of the order that took."""
+    if isinstance(are_sales, np.ndarray):
+        return _SIDES.take(pa.array(are_sales.view(np.int8)))
     return ["sell" if is_sale else "buy" for is_sale in are_sales]
 
 
@@ -152,15 +157,11 @@ def _records(reply: Reply, columns: Columns) -> Iterator[Record]:
     spellings = _spellings(columns.record)
     told = []
     for name, values in columns.fields.items():
-        listed = values if isinstance(values, list) else _repeated(values, columns.rows)
+        listed = _listed(values, columns.rows)
         spell = spellings.get(name)
         told.append([spell(each) if isinstance(each, int) else each for each in listed] if spell else listed)
     for row in zip(*told, strict=True):
         yield columns.record(**dict(zip(columns.fields, row, strict=True)), captured_ts=reply.captured_ts)
-
-
-def _repeated(values: Values, count: int) -> list[Any]:
-    return values.tolist() if isinstance(values, np.ndarray) else [values] * count
 
 
 @cache
@@ -180,11 +181,20 @@ def _defaults(record: type[Record]) -> Mapping[str, Any]:
     return {field.name: field.default for field in msgspec.structs.fields(record) if not field.required}
 
 
+def joined(hour: datetime, replies: Sequence[Reply], parts: Sequence[tuple[int | Ints, Columns]]) -> list[Table]:
+    """Tables of columns, each with the place of its reply, or of each row's; `Unplain` where a column is too short."""
+    by_record: dict[type[Record], list[tuple[int | Ints, Columns]]] = {}
+    for part in parts:
+        by_record.setdefault(part[1].record, []).append(part)
+    return [(record, _table(record, hour, replies, of)) for record, of in by_record.items()]
+
+
 def _table(
-    record: type[Record], hour: datetime, replies: Sequence[Reply], parts: Sequence[tuple[int, Columns]]
+    record: type[Record], hour: datetime, replies: Sequence[Reply], parts: Sequence[tuple[int | Ints, Columns]]
 ) -> pa.Table:
     counts = [columns.rows for _, columns in parts]
-    made = clocks(hour, replies, pa.array(np.repeat([place for place, _ in parts], counts)))
+    places = [np.full(columns.rows, of) if isinstance(of, int) else of for of, columns in parts]
+    made = clocks(hour, replies, pa.array(np.concatenate(places)))
     part_of = pa.array(np.repeat(np.arange(len(parts)), counts))
     schema = schema_of(record)
     for field in schema:
@@ -199,19 +209,35 @@ def _column(
     field: "pa.Field[Any]", values: Sequence[Values], counts: Sequence[int], part_of: "pa.Array[Any]"
 ) -> "pa.Array[Any]":
     kind = pa.int64() if field.type == INSTANT else field.type
-    if all(isinstance(each, np.ndarray) for each in values):
-        column: pa.Array[Any] = pa.array(np.concatenate([np.asarray(each) for each in values]))
-    elif not any(isinstance(each, list | np.ndarray) for each in values):
-        column = pa.array(values, kind).take(part_of)
+    if not any(isinstance(each, _MANY_VALUES) for each in values):
+        column: Any = pa.array(values, kind).take(part_of)
+    elif not any(isinstance(each, list) for each in values):
+        whole = [_array(each, count, kind) for each, count in zip(values, counts, strict=True)]
+        column = whole[0] if len(whole) == 1 else pa.concat_arrays(whole)
     else:
-        each = (
-            of if isinstance(of, list) else of.tolist() if isinstance(of, np.ndarray) else [of] * n
-            for of, n in zip(values, counts, strict=True)
-        )
-        told = list(chain.from_iterable(each))
+        told = list(chain.from_iterable(_listed(each, count) for each, count in zip(values, counts, strict=True)))
         column = pa.array(told, pa.int64() if told and isinstance(told[0], int) and pa.types.is_string(kind) else kind)
     if len(column) != len(part_of):
         raise Unplain(f"{field.name}: {len(column)} values of {len(part_of)} rows")
     if pa.types.is_floating(kind):
         column = pc.add(column, 0.0)  # a negative zero is zero
-    return column.cast(field.type)
+    if column.type != field.type:
+        column = column.cast(field.type)
+    return column  # type: ignore[no-any-return]
+
+
+def _array(values: Any, count: int, kind: Any) -> Any:
+    """Values that are in no list."""
+    if isinstance(values, np.ndarray):
+        values = pa.array(values)
+    elif not isinstance(values, pa.Array):
+        values = pa.repeat(pa.scalar(values, kind), count)
+    return values if values.type == kind else values.cast(kind)
+
+
+def _listed(values: Values, count: int) -> list[Any]:
+    if isinstance(values, list):
+        return values
+    if isinstance(values, np.ndarray):
+        return values.tolist()  # type: ignore[no-any-return]
+    return values.to_pylist() if isinstance(values, pa.Array) else [values] * count

@@ -1,0 +1,178 @@
+"""Lists of rows whose columns are said of columns: text that is written alike becomes columns without a row between.
+
+What a venue's fields mean is still written once. Its function is given `Fields`, of which each attribute is that field
+of all rows: a list where rows were read one by one, an array where thousands were.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import numpy as np
+from msgspec import NODEFAULT, Raw
+
+from ingestion.venues.base import Reply, decode, refuse_beyond_float64
+from ingestion.venues.bulk import SLIPS, Joined, Unplain
+from ingestion.venues.column_types import ColumnType, column_types
+from ingestion.venues.row_text import Ints, Rows, Template, first_row
+from ingestion.venues.sheets import Columns, Page, joined
+
+H = TypeVar("H")
+T = TypeVar("T")
+
+_FEW_BYTES = 8_192  # of rows to a question: fewer are read as soon by rows
+
+_EXACT = 15  # digits
+_LIST = msgspec.json.Decoder(list[Raw])
+
+
+class Fields(Generic[T]):
+    """Rows of type `T`; each of its attributes is that field of all rows."""
+
+    def __init__(self, rows: Sequence[T]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getattr__(self, name: str) -> Any:
+        return list(map(attrgetter(name), self._rows))
+
+
+class HeadedGrid(Page[T], Generic[H, T]):
+    """A page that says of all rows at once what the columns mean, by what stands once in the reply: whose they are.
+
+    `listed` finds that, and the text of the list, refusing what is refused about the reply as a whole; where numbers
+    are exact, one of over 15 significant digits is, wherever it stands in the list. Replies of equal heads are read
+    together. If `columns` tells of a row nothing, or twice, `Columns.of` says so.
+    """
+
+    def __init__(
+        self,
+        listed: Callable[[Reply], tuple[H, Raw]],
+        row: type[T],
+        columns: Callable[[H, Fields[T]], Iterable[Columns]],
+        *,
+        strict: bool = False,
+        is_exact: bool = False,
+    ) -> None:
+        def opened(reply: Reply) -> tuple[Sequence[Raw], Callable[[Sequence[T]], Iterable[Columns]]]:
+            head, raw = listed(reply)
+            if is_exact:
+                refuse_beyond_float64(bytes(raw), reply.path)
+            return decode(_LIST, bytes(raw), reply.path), lambda found: columns(head, Fields(found))
+
+        super().__init__(opened, row, strict=strict)
+        self._listed = listed
+        self._columns = columns
+        self._is_exact = is_exact
+        self._types = column_types(row, strict=strict)
+        self._is_closed = row.__struct_config__.forbid_unknown_fields  # type: ignore[attr-defined]
+
+    def read_all(self, hour: datetime, replies: Sequence[Reply]) -> Joined:
+        """Read what is plain: lists of rows that are all written alike as text, others as `Page` does."""
+        texts: dict[int, bytes] = {}
+        headed: dict[Any, list[tuple[int, H]]] = {}
+        unplain = []
+        for place, reply in enumerate(replies):
+            try:
+                head, raw = self._listed(reply)
+                texts[place] = _within(raw)
+            except SLIPS:
+                unplain.append(place)
+            else:
+                headed.setdefault(_key(head), []).append((place, head))
+        try:
+            tables = joined(hour, replies, self._read(list(headed.values()), texts))
+        except SLIPS:
+            rest = super().read_all(hour, [replies[place] for place in texts])
+            left = list(texts)
+            return Joined(rest.tables, sorted([*unplain, *(left[place] for place in rest.unplain)]))
+        return Joined(tables, unplain)
+
+    def _read(
+        self, headed: Sequence[Sequence[tuple[int, H]]], texts: Mapping[int, bytes]
+    ) -> list[tuple[Ints, Columns]]:
+        """Columns, each with the place of its rows' replies; one of `SLIPS` where not all is plain."""
+        if sum(map(len, texts.values())) < _FEW_BYTES * len(headed):
+            raise Unplain("few rows of each head")
+        order = [place for of in headed for place, _ in of if texts[place]]
+        if not order:
+            return []
+        first = first_row(texts[order[0]])
+        rows = Template(first).read([texts[place] for place in order])
+        if self._is_closed and not rows.names <= {kind.name for kind in self._types.values()}:
+            raise Unplain("fields that nobody knows")
+        if self._is_exact:
+            refuse_beyond_float64(b",".join(texts.values()) if rows.longest > _EXACT else first, "rows")
+        starts = np.searchsorted(rows.starts, np.cumsum([0, *(len(texts[place]) + 1 for place in order)])).tolist()
+        ends = dict(zip(order, starts[1:], strict=True))
+        places = np.repeat(np.array(order), np.diff(starts))
+        fields = Written(rows, self._types)
+        parts, begin = [], 0
+        for of in headed:
+            span = slice(begin, max((ends[place] for place, _ in of if place in ends), default=begin))
+            if span.stop > begin:
+                for columns in self._columns(of[0][1], fields.part(span)):
+                    parts.append((places[span] if columns.of is None else places[span][columns.of], columns))
+            begin = span.stop
+        return parts
+
+
+class Grid(HeadedGrid[Reply, T]):
+    """A page of rows whose columns take no more of their reply than its question."""
+
+    def __init__(
+        self,
+        listed: Callable[[Reply], Raw],
+        row: type[T],
+        columns: Callable[[Reply, Fields[T]], Iterable[Columns]],
+        *,
+        strict: bool = False,
+        is_exact: bool = False,
+    ) -> None:
+        super().__init__(lambda reply: (reply, listed(reply)), row, columns, strict=strict, is_exact=is_exact)
+
+
+class Written(Fields[Any]):
+    """Fields of rows that stand in text; a field is read when it is first asked for."""
+
+    def __init__(self, rows: Rows, types: Mapping[str, ColumnType], span: slice | None = None) -> None:
+        super().__init__(())
+        self._text = rows
+        self._types = types
+        self._span = span or slice(0, len(rows))
+        self._read: dict[str, Any] = {}
+
+    def part(self, span: slice) -> "Written":
+        """Some of the rows, one after another."""
+        part = Written(self._text, self._types, span)
+        part._read = self._read
+        return part
+
+    def __len__(self) -> int:
+        return int(self._span.stop - self._span.start)
+
+    def __getattr__(self, name: str) -> Any:
+        kind = self._types[name]
+        if kind.name not in self._text:
+            if kind.default is NODEFAULT:
+                raise Unplain(f"{name} is missing")
+            return [kind.default] * len(self)
+        if name not in self._read:
+            self._read[name] = kind.read(self._text.texts(kind.name), self._text.is_quoted(kind.name))
+        return self._read[name][self._span]
+
+
+def _key(head: Any) -> Any:
+    return (head.path, *head.query.items()) if isinstance(head, Reply) else head
+
+
+def _within(listed: Raw) -> bytes:
+    """The rows of a list, joined by commas."""
+    text = bytes(listed)
+    if not text.startswith(b"["):
+        raise Unplain("no list")
+    return text[1:-1].strip()
