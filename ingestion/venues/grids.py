@@ -5,9 +5,11 @@ of all rows: a list where rows were read one by one, an array where thousands we
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -73,52 +75,69 @@ class HeadedGrid(Page[T], Generic[H, T]):
 
     def read_all(self, hour: datetime, replies: Sequence[Reply]) -> Joined:
         """Read what is plain: lists of rows that are all written alike as text, others as `Page` does."""
-        texts: dict[int, bytes] = {}
-        headed: dict[Any, list[tuple[int, H]]] = {}
+        found: list[_Listed[H]] = []
         unplain = []
         for place, reply in enumerate(replies):
             try:
                 head, raw = self._listed(reply)
-                texts[place] = _within(raw)
+                found.append(_Listed(place, head, _within(raw)))
             except SLIPS:
                 unplain.append(place)
-            else:
-                headed.setdefault(_key(head), []).append((place, head))
+        parts, left = self._plain(found)
         try:
-            tables = joined(hour, replies, self._read(list(headed.values()), texts))
+            tables = joined(hour, replies, parts)
         except SLIPS:
-            rest = super().read_all(hour, [replies[place] for place in texts])
-            left = list(texts)
-            return Joined(rest.tables, sorted([*unplain, *(left[place] for place in rest.unplain)]))
-        return Joined(tables, unplain)
+            tables, left = [], found
+        rest = super().read_all(hour, [replies[each.place] for each in left])
+        unplain += [left[number].place for number in rest.unplain]
+        return Joined([*tables, *rest.tables], sorted(unplain))
 
-    def _read(
-        self, headed: Sequence[Sequence[tuple[int, H]]], texts: Mapping[int, bytes]
-    ) -> list[tuple[Ints, Columns]]:
+    def _plain(self, found: list["_Listed[H]"]) -> tuple[list[tuple[Ints, Columns]], list["_Listed[H]"]]:
+        """What could be read of these lists as text, all together or else one by one, and the lists that could not."""
+        with suppress(*SLIPS):
+            return self._read(found), []
+        parts, left = list[tuple[Ints, Columns]](), []
+        for each in found:
+            try:
+                parts += self._read([each])
+            except SLIPS:
+                left.append(each)
+        return parts, left
+
+    def _read(self, found: Sequence["_Listed[H]"]) -> list[tuple[Ints, Columns]]:
         """Columns, each with the place of its rows' replies; one of `SLIPS` where not all is plain."""
-        if sum(map(len, texts.values())) < _FEW_BYTES * len(headed):
+        headed: dict[Any, list[_Listed[H]]] = {}
+        for each in found:
+            if each.text:
+                headed.setdefault(_key(each.head), []).append(each)
+        if sum(len(each.text) for each in found) < _FEW_BYTES * len(headed):
             raise Unplain("few rows of each head")
-        order = [place for of in headed for place, _ in of if texts[place]]
-        if not order:
+        if not headed:
             return []
-        first = first_row(texts[order[0]])
-        rows = Template(first).read([texts[place] for place in order])
+        order = list(chain.from_iterable(headed.values()))
+        first = first_row(order[0].text)
+        rows = Template(first).read([each.text for each in order])
         if self._is_closed and not rows.names <= {kind.name for kind in self._types.values()}:
             raise Unplain("fields that nobody knows")
         if self._is_exact:
-            refuse_beyond_float64(b",".join(texts.values()) if rows.longest > _EXACT else first, "rows")
-        starts = np.searchsorted(rows.starts, np.cumsum([0, *(len(texts[place]) + 1 for place in order)])).tolist()
-        ends = dict(zip(order, starts[1:], strict=True))
-        places = np.repeat(np.array(order), np.diff(starts))
+            _refuse_long_decimals(first, rows)
+        starts = np.searchsorted(rows.starts, np.cumsum([0, *(len(each.text) + 1 for each in order)]))
+        places = np.repeat(np.array([each.place for each in order]), np.diff(starts))
         fields = Written(rows, self._types)
-        parts, begin = [], 0
-        for of in headed:
-            span = slice(begin, max((ends[place] for place, _ in of if place in ends), default=begin))
-            if span.stop > begin:
-                for columns in self._columns(of[0][1], fields.part(span)):
-                    parts.append((places[span] if columns.of is None else places[span][columns.of], columns))
-            begin = span.stop
+        ends = starts[np.cumsum([0, *map(len, headed.values())])].tolist()
+        parts = []
+        for begin, end, of in zip(ends, ends[1:], headed.values(), strict=False):
+            for columns in self._columns(of[0].head, fields.part(slice(begin, end))):
+                parts.append((places[begin:end] if columns.of is None else places[begin:end][columns.of], columns))
         return parts
+
+
+class _Listed(NamedTuple, Generic[H]):
+    """The rows of a reply as text, joined by commas."""
+
+    place: int
+    head: H
+    text: bytes
 
 
 class Grid(HeadedGrid[Reply, T]):
@@ -164,6 +183,14 @@ class Written(Fields[Any]):
         if name not in self._read:
             self._read[name] = kind.read(self._text.texts(kind.name), self._text.is_quoted(kind.name))
         return self._read[name][self._span]
+
+
+def _refuse_long_decimals(first: bytes, rows: Rows) -> None:
+    refuse_beyond_float64(first, "a row")  # for the names too
+    for name in rows.beyond(_EXACT):
+        texts = rows.texts(name)
+        if b"." in bytes(texts.buffers()[2]):
+            refuse_beyond_float64(",".join(texts.to_pylist()).encode(), name)
 
 
 def _key(head: Any) -> Any:

@@ -45,10 +45,9 @@ class Rows:
     def __contains__(self, name: str) -> bool:
         return name in self._spans
 
-    @property
-    def longest(self) -> int:
-        """Letters of the longest value."""
-        return max(int((ends - starts).max()) for _, starts, ends in self._spans.values())
+    def beyond(self, most: int) -> set[str]:
+        """Names of which a value has more letters than that."""
+        return {name for name, (_, starts, ends) in self._spans.items() if (ends - starts).max() > most}
 
     @property
     def names(self) -> set[str]:
