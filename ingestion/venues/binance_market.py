@@ -25,7 +25,7 @@ from ingestion.venues.binance import (
     source,
 )
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.column_types import by_name, chosen, distinct, one_of, where_any
+from ingestion.venues.columnwise import by_name, chosen, distinct, one_of, where_any
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depth, Ladder, Who
 from ingestion.venues.sheets import Columns, Values, from_epoch, sides

@@ -13,7 +13,7 @@ from ingestion.records import Candle, FundingRate, IndexPrice, OrderBook, Record
 from ingestion.venues.base import Refused, Reject, Reply, decode, rows
 from ingestion.venues.bitmex_instruments import Interval, each, row_list, seconds
 from ingestion.venues.bitmex_names import coin, kind_of
-from ingestion.venues.column_types import by_name, one_of
+from ingestion.venues.columnwise import by_name, one_of
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.sheets import Columns, Values, from_written, sides
 from ingestion.venues.wire import Finite, Seen, instant_written

@@ -18,7 +18,7 @@ from ingestion.venues.base import (
 )
 from ingestion.venues.bybit_answers import answer, kind_asked, listing, row_list, seen_by
 from ingestion.venues.bybit_names import amount_unit, read_name
-from ingestion.venues.column_types import by_name, one_of
+from ingestion.venues.columnwise import by_name, one_of
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depth, Ladder, Who
 from ingestion.venues.sheets import Columns, Values, from_epoch, sides

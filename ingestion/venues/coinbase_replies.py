@@ -14,7 +14,7 @@ from ingestion.columns import EPOCH, MICROSECOND
 from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotTicker, Trade
 from ingestion.venues.base import ANY, Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.column_types import one_of
+from ingestion.venues.columnwise import one_of
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depth, Ladder, Who
 from ingestion.venues.sheets import Columns, Values, from_written, sides

@@ -9,7 +9,7 @@ import numpy as np
 
 from ingestion.records import Candle, FundingRate, Liquidation, Record, Trade, VolatilityIndex
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, rows
-from ingestion.venues.column_types import by_name, chosen, exact
+from ingestion.venues.columnwise import by_name, chosen, exact
 from ingestion.venues.deribit_names import read_name
 from ingestion.venues.deribit_replies import answer, listed, seen_by
 from ingestion.venues.grids import Fields, Grid

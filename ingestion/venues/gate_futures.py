@@ -14,7 +14,7 @@ from msgspec import UNSET
 from ingestion.records import Candle, FundingRate, Liquidation, OrderBook, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.column_types import distinct, or_else
+from ingestion.venues.columnwise import distinct, or_else
 from ingestion.venues.gate_answers import (
     asked,
     at_s,

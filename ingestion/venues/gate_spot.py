@@ -11,7 +11,7 @@ from msgspec import UNSET
 from ingestion.records import Candle, OrderBook, Record, SpotTicker, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.column_types import distinct, exact, or_else
+from ingestion.venues.columnwise import distinct, exact, or_else
 from ingestion.venues.gate_answers import asked, at_ms, entries, refuse_failure, refuse_merged, row_list, seen_by
 from ingestion.venues.gate_names import read_pair
 from ingestion.venues.grids import Fields, Grid

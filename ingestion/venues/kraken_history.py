@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ingestion.records import Candle, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, rows
-from ingestion.venues.column_types import one_of
+from ingestion.venues.columnwise import one_of
 from ingestion.venues.grids import Fields, HeadedGrid
 from ingestion.venues.kraken_replies import listed, result, row_list, seen_by
 from ingestion.venues.sheets import Columns, Ints, Values, from_epoch, sides

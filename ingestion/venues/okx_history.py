@@ -8,7 +8,7 @@ import msgspec
 
 from ingestion.records import Candle, FundingRate, Kind, Liquidation, Record, Trade
 from ingestion.venues.base import Plan, Refused, Reject, Reply, Request, decode, instant
-from ingestion.venues.column_types import by_name
+from ingestion.venues.columnwise import by_name
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.okx_names import read_name
 from ingestion.venues.okx_replies import KINDS, each, raws, row_list, seen_by
