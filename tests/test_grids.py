@@ -50,7 +50,9 @@ def plain_bodies(where: tuple[str, int]) -> list[tuple[Reply, str]]:
                 continue
             alike = [row for row in rows if shape(row) == shape(rows[0])]
             rows[:] = (alike * MANY)[:MANY]
-            found.append((reply, json.dumps(body)))
+            items = one_by_one(parser_of(*where), written(reply, body, 0))
+            if items and not has_rejects(items):  # trades without ids may not be said twice
+                found.append((reply, json.dumps(body)))
     return found
 
 
@@ -71,10 +73,12 @@ def test_long_lists_are_read_at_once_as_one_by_one(where: tuple[str, int]) -> No
     for reply, text in plain_bodies(where):
         replies = [written(reply, json.loads(text), number) for number in range(3)]
         bulk = parser_of(*where)
-        joined = bulk.read_all(HOUR, replies)
+        assert isinstance(bulk, HeadedGrid)
+        joined = bulk.as_text(HOUR, replies)
 
         assert not joined.unplain
         assert rows_of(joined) == said(bulk, replies)
+        assert rows_of(bulk.read_all(HOUR, replies)) == rows_of(joined)
 
 
 @given(st.integers(0, 2**32))

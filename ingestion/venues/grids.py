@@ -74,7 +74,13 @@ class HeadedGrid(Page[T], Generic[H, T]):
         self._is_closed = row.__struct_config__.forbid_unknown_fields  # type: ignore[attr-defined]
 
     def read_all(self, hour: datetime, replies: Sequence[Reply]) -> Joined:
-        """Read what is plain: lists of rows that are all written alike as text, others as `Page` does."""
+        """Read what is plain: as text what can be, the rest as `Page` does."""
+        told = self.as_text(hour, replies)
+        rest = super().read_all(hour, [replies[place] for place in told.unplain])
+        return Joined([*told.tables, *rest.tables], [told.unplain[place] for place in rest.unplain])
+
+    def as_text(self, hour: datetime, replies: Sequence[Reply]) -> Joined:
+        """Read the lists whose rows are all written alike."""
         found: list[_Listed[H]] = []
         unplain = []
         for place, reply in enumerate(replies):
@@ -88,9 +94,7 @@ class HeadedGrid(Page[T], Generic[H, T]):
             tables = joined(hour, replies, parts)
         except SLIPS:
             tables, left = [], found
-        rest = super().read_all(hour, [replies[each.place] for each in left])
-        unplain += [left[number].place for number in rest.unplain]
-        return Joined([*tables, *rest.tables], sorted(unplain))
+        return Joined(tables, sorted([*unplain, *(each.place for each in left)]))
 
     def _plain(self, found: list["_Listed[H]"]) -> tuple[list[tuple[Ints, Columns]], list["_Listed[H]"]]:
         """What could be read of these lists as text, all together or else one by one, and the lists that could not."""
@@ -123,12 +127,13 @@ class HeadedGrid(Page[T], Generic[H, T]):
             _refuse_long_decimals(first, rows)
         starts = np.searchsorted(rows.starts, np.cumsum([0, *(len(each.text) + 1 for each in order)]))
         places = np.repeat(np.array([each.place for each in order]), np.diff(starts))
-        fields = Written(rows, self._types)
+        columns = _typed(rows, self._types)
         ends = starts[np.cumsum([0, *map(len, headed.values())])].tolist()
         parts = []
         for begin, end, of in zip(ends, ends[1:], headed.values(), strict=False):
-            for columns in self._columns(of[0].head, fields.part(slice(begin, end))):
-                parts.append((places[begin:end] if columns.of is None else places[begin:end][columns.of], columns))
+            fields = _Told(end - begin, {name: column[begin:end] for name, column in columns.items()})
+            for told in self._columns(of[0].head, fields):
+                parts.append((places[begin:end] if told.of is None else places[begin:end][told.of], told))
         return parts
 
 
@@ -155,34 +160,29 @@ class Grid(HeadedGrid[Reply, T]):
         super().__init__(lambda reply: (reply, listed(reply)), row, columns, strict=strict, is_exact=is_exact)
 
 
-class Written(Fields[Any]):
-    """Fields of rows that stand in text; a field is read when it is first asked for."""
+class _Told(Fields[Any]):
+    """Fields that are columns already."""
 
-    def __init__(self, rows: Rows, types: Mapping[str, ColumnType], span: slice | None = None) -> None:
+    def __init__(self, count: int, columns: Mapping[str, Any]) -> None:
         super().__init__(())
-        self._text = rows
-        self._types = types
-        self._span = span or slice(0, len(rows))
-        self._read: dict[str, Any] = {}
-
-    def part(self, span: slice) -> "Written":
-        """Some of the rows, one after another."""
-        part = Written(self._text, self._types, span)
-        part._read = self._read
-        return part
+        self._count = count
+        vars(self).update(columns)
 
     def __len__(self) -> int:
-        return int(self._span.stop - self._span.start)
+        return self._count
 
-    def __getattr__(self, name: str) -> Any:
-        kind = self._types[name]
-        if kind.name not in self._text:
-            if kind.default is NODEFAULT:
-                raise Unplain(f"{name} is missing")
-            return [kind.default] * len(self)
-        if name not in self._read:
-            self._read[name] = kind.read(self._text.texts(kind.name), self._text.is_quoted(kind.name))
-        return self._read[name][self._span]
+
+def _typed(rows: Rows, types: Mapping[str, ColumnType]) -> dict[str, Any]:
+    """Each field of rows that stand in text, if each of them is of its type; one that is missing everywhere is one."""
+    columns = {}
+    for name, kind in types.items():
+        if kind.name in rows:
+            columns[name] = kind.read(rows.texts(kind.name), rows.is_quoted(kind.name))
+        elif kind.default is NODEFAULT:
+            raise Unplain(f"{name} is missing")
+        else:
+            columns[name] = [kind.default] * len(rows)
+    return columns
 
 
 def _refuse_long_decimals(first: bytes, rows: Rows) -> None:
