@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ingestion.records import Candle, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, rows
+from ingestion.venues.bulk import Unplain
 from ingestion.venues.columnwise import one_of
 from ingestion.venues.grids import Fields, HeadedGrid
 from ingestion.venues.kraken_replies import listed, result, row_list, seen_by
@@ -62,6 +63,8 @@ def _trade_columns(of: _Pair, fills: Fields[_Trade]) -> list[Columns]:
 def _ids(of: _Pair, times: Any, ids: Any) -> Any:
     if not isinstance(ids, list):
         return ids
+    if not isinstance(times, list):
+        raise Unplain("trades without ids, which are told apart one by one")
     told = [str(at if trade_id is None else trade_id) for at, trade_id in zip(times, ids, strict=True)]
     for name, trade_id in zip(told, ids, strict=True):
         if trade_id is None and name in of.known:
