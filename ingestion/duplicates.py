@@ -16,9 +16,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingestion.columns import as_table, in_order, ints, to_records
+from ingestion.ordering import changes, keys_of
 from ingestion.records import (
     Candle,
     FundingRate,
@@ -142,15 +142,7 @@ def _without_echoes(record: type[Record], table: pa.Table, is_first: Bools) -> t
 
 def begins(table: pa.Table, names: Sequence[str]) -> Bools:
     """For each row, whether any of these columns differs from the row before."""
-    found = np.ones(table.num_rows, dtype=np.bool_)
-    if table.num_rows > 1:
-        is_same = np.ones(table.num_rows - 1, dtype=np.bool_)
-        for name in names:
-            here, before = table[name].slice(1), table[name].slice(0, table.num_rows - 1)
-            both_missing = pc.and_(pc.is_null(here), pc.is_null(before))
-            is_same &= np.asarray(pc.or_(pc.equal(here, before).fill_null(False), both_missing), dtype=np.bool_)  # type: ignore[arg-type]
-        found[1:] = ~is_same
-    return found
+    return changes(keys_of(table, names), table.num_rows)
 
 
 def _order(found: Found) -> tuple[Any, ...]:
