@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingestion.columns import as_table, in_order, ints, to_records
+from ingestion.naming import spelled_out
 from ingestion.ordering import changes, keys_of
 from ingestion.records import (
     Candle,
@@ -80,7 +81,7 @@ def settled(record: type[Record], tables: Iterable[pa.Table], keys: Sequence[str
     """
     begun: pa.Table | None = None  # the last grain so far, of which more may come
     for table in tables:
-        whole = table if begun is None else pa.concat_tables([begun, table]).combine_chunks()
+        whole = table if begun is None else pa.concat_tables([begun.combine_chunks(), table])
         is_first = begins(whole, grain_of(record))
         last = int(np.flatnonzero(is_first)[-1])
         if last:
@@ -118,7 +119,7 @@ def _settled(record: type[Record], table: pa.Table, is_first: Bools, keys: Seque
     found = zip(to_records(record, apart), (keys[number] for number in ints(apart[OBJECT])), strict=True)
     kept, conflicts = said_once(list(found))
     hour = table["utc_hour"][0].as_py()
-    whole = pa.concat_tables([alone, as_table(record, hour, kept)])
+    whole = pa.concat_tables([spelled_out(alone), as_table(record, hour, kept)])
     return Settled(in_order(whole, lake_order(record)), grains_count, conflicts)
 
 

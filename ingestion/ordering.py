@@ -17,6 +17,7 @@ Numbers = npt.NDArray[Any]
 Column = Any  # an array or a chunked one, of any type
 
 _WORD = 8  # letters that are compared as one number
+_FEW = 64  # values that are ranked sooner one by one
 _MAX_WORDS = 8  # of a text; what is longer is left to Arrow
 
 
@@ -79,8 +80,9 @@ def _varying(keys: Sequence[Numbers]) -> list[Numbers]:
 def _numbers(array: Any) -> list[Numbers]:
     kind = array.type
     if pa.types.is_dictionary(kind):
-        ranks = _ranks(array.dictionary)
-        return [ranks[np.asarray(array.indices.fill_null(0))]]
+        if len(array.dictionary) == 1:
+            return [np.zeros(len(array), dtype=np.uint16)]
+        return [_ranks(array.dictionary)[np.asarray(array.indices.fill_null(0))]]
     if pa.types.is_string(kind):
         return _words(array)
     if pa.types.is_boolean(kind):
@@ -93,6 +95,10 @@ def _numbers(array: Any) -> list[Numbers]:
 
 
 def _ranks(values: Any) -> Numbers:
+    if len(values) <= _FEW:
+        plain = values.to_pylist()
+        places = {value: place for place, value in enumerate(sorted({value for value in plain if value is not None}))}
+        return np.array([places.get(value, 0) for value in plain], dtype=np.uint16)
     ranks: Any = pc.rank(values, "ascending", tiebreaker="dense")
     return np.asarray(ranks).astype(np.uint16 if len(values) < 2**16 else np.uint64)  # the former sort in one go
 
