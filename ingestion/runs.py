@@ -3,6 +3,7 @@
 import uuid
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 from ingestion.naming import Vocabularies
 from ingestion.ordering import arrangement, keys_of
 
-WAITING_BYTES = 16 * 1024 * 1024
+WAITING_BYTES = 14 * 1024 * 1024
 PORTION_BYTES = 4 * 1024 * 1024
 BATCH_BYTES = 128 * 1024  # what a merge holds of each piece
 MAX_PIECES = 128  # merged at once
@@ -68,9 +69,11 @@ class Runs:
                 self._waiting = [self._sorted()]
                 yield self._names.named(self._waiting[0])
             return
+        held = []
         if self._waiting:
-            self.spill()
-        for table in self._merged():
+            self._waiting = [self._sorted()]
+            held = [_Held(self._waiting[0], self._names, self._order)]
+        for table in self._merged([*self._pieces, *held]):
             yield self._names.named(table)
 
     def spill(self) -> None:
@@ -79,7 +82,7 @@ class Runs:
         self._waiting, self.waiting_bytes = [], 0
         self._pieces.append(self._piece([table]))
         if len(self._pieces) > MAX_PIECES:
-            merged = self._piece(self._merged())
+            merged = self._piece(self._merged(self._pieces))
             self._delete()
             self._pieces = [merged]
 
@@ -90,19 +93,21 @@ class Runs:
         self._memory.forget(self)
 
     def _sorted(self) -> pa.Table:
-        return self._in_order(pa.concat_tables(self._waiting))
+        self._waiting = [pa.concat_tables(self._waiting).combine_chunks()]  # what was apart is not held any more
+        return self._in_order(self._waiting[0])
 
     def _in_order(self, table: pa.Table) -> pa.Table:
-        table = table.combine_chunks()
         places = arrangement(keys_of(self._names.named(table.select(self._order)), self._order))
         return table if places is None else table.take(places)
 
-    def _merged(self) -> Iterator[pa.Table]:
-        heads = [_Head(piece) for piece in self._pieces]
-        for last in _portions(self._pieces):
-            taken = [batch for head in heads for batch in head.take(last)]
-            if taken:
-                yield self._in_order(pa.Table.from_batches(taken))
+    def _merged(self, pieces: "Sequence[_Held]") -> Iterator[pa.Table]:
+        heads = [_Head(piece) for piece in pieces]
+        for last in _portions(pieces):
+            taken = [batches for head in heads if (batches := list(head.take(last)))]
+            if len(taken) == 1:
+                yield pa.Table.from_batches(taken[0]).combine_chunks()
+            elif taken:
+                yield self._in_order(pa.Table.from_batches(list(chain.from_iterable(taken))).combine_chunks())
 
     def _piece(self, tables: Iterable[pa.Table]) -> "_Piece":
         return _Piece(self._memory.folder / f"{uuid.uuid4().hex}.arrow", self._names, self._order, tables)
@@ -113,26 +118,19 @@ class Runs:
         self._pieces = []
 
 
-class _Piece:
-    """Rows in order on disk, in small batches whose last keys are known."""
+class _Held:
+    """Rows in order, in small batches whose last keys are known."""
 
-    def __init__(self, path: Path, names: Vocabularies, order: Sequence[str], tables: Iterable[pa.Table]) -> None:
-        self.path = path
+    def __init__(self, table: pa.Table, names: Vocabularies, order: Sequence[str]) -> None:
+        self.marks: list[tuple[Key, int]] = []  # last key and bytes of each batch
+        self._table = table
         self._names = names
         self._order = order
-        self.marks: list[tuple[Key, int]] = []  # last key and bytes of each batch
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, names.schema) as writer:
-            for table in tables:
-                rows = max(1, table.num_rows * BATCH_BYTES // max(1, table.nbytes))
-                for batch in table.combine_chunks().to_batches(max_chunksize=rows):
-                    writer.write_batch(batch)
-                    self.marks.append((self.key(batch, batch.num_rows - 1), batch.nbytes))
+        for batch in _small(table):
+            self._mark(batch)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        with pa.OSFile(str(self.path), "rb") as source:
-            reader = pa.ipc.open_file(source)
-            for number in range(reader.num_record_batches):
-                yield reader.get_batch(number)
+        return _small(self._table)
 
     def key(self, batch: pa.RecordBatch, row: int) -> Key:
         """What a row is ordered by; a missing value comes first."""
@@ -143,8 +141,35 @@ class _Piece:
             values.append((value is not None, self._names.name(name, value)))
         return tuple(values)
 
+    def _mark(self, batch: pa.RecordBatch) -> None:
+        self.marks.append((self.key(batch, batch.num_rows - 1), batch.nbytes))
 
-def _portions(pieces: Sequence[_Piece]) -> Iterator[Key]:
+
+class _Piece(_Held):
+    """Such rows on disk."""
+
+    def __init__(self, path: Path, names: Vocabularies, order: Sequence[str], tables: Iterable[pa.Table]) -> None:
+        super().__init__(names.schema.empty_table(), names, order)
+        self.path = path
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, names.schema) as writer:
+            for table in tables:
+                for batch in _small(table):
+                    writer.write_batch(batch)
+                    self._mark(batch)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        with pa.OSFile(str(self.path), "rb") as source:
+            reader = pa.ipc.open_file(source)
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
+
+
+def _small(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    rows = max(1, table.num_rows * BATCH_BYTES // max(1, table.nbytes))
+    yield from table.combine_chunks().to_batches(max_chunksize=rows)
+
+
+def _portions(pieces: Sequence[_Held]) -> Iterator[Key]:
     """The last key of each portion, ascending, up to the very last."""
     marks = sorted(mark for piece in pieces for mark in piece.marks)
     filled = 0
@@ -158,7 +183,7 @@ def _portions(pieces: Sequence[_Piece]) -> Iterator[Key]:
 class _Head:
     """Where a merge stands in one piece."""
 
-    def __init__(self, piece: _Piece) -> None:
+    def __init__(self, piece: _Held) -> None:
         self._piece = piece
         self._batches = zip(piece.batches(), (key for key, _ in piece.marks), strict=True)
         self._next = next(self._batches, None)
