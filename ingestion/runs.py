@@ -12,10 +12,11 @@ import pyarrow as pa
 from ingestion.naming import Vocabularies
 from ingestion.ordering import arrangement, keys_of
 
-WAITING_BYTES = 14 * 1024 * 1024
-PORTION_BYTES = 4 * 1024 * 1024
+WAITING_BYTES = 12 * 1024 * 1024
+PORTION_BYTES = 3 * 1024 * 1024
 BATCH_BYTES = 128 * 1024  # what a merge holds of each piece
 MAX_PIECES = 128  # merged at once
+FEW_PIECES = 2
 
 Key = tuple[Any, ...]
 
@@ -70,7 +71,9 @@ class Runs:
                 yield self._names.named(self._waiting[0])
             return
         held = []
-        if self._waiting:
+        if len(self._pieces) > FEW_PIECES and self._waiting:
+            self.spill()  # beside so many it saves little to hold it
+        elif self._waiting:
             self._waiting = [self._sorted()]
             held = [_Held(self._waiting[0], self._names, self._order)]
         for table in self._merged([*self._pieces, *held]):
