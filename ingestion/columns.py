@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.ordering import arrangement, keys_of
 from ingestion.records import DATASET_OF, Record
 
 R = TypeVar("R", bound=Record)
@@ -87,30 +88,9 @@ def to_records(record: type[R], table: pa.Table) -> list[R]:
 
 def in_order(table: pa.Table, names: Sequence[str]) -> pa.Table:
     """Rows by these columns, ascending; a missing value comes first."""
-    if _is_in_order(table, names):
-        return table.combine_chunks()
-    keys: list[Any] = [(name, "ascending", "at_start") for name in names]
-    return table.take(pc.sort_indices(table, keys)).combine_chunks()
-
-
-def _is_in_order(table: pa.Table, names: Sequence[str]) -> bool:
-    """Whether the rows are found to be in order already, as most are; a missing value leaves it open."""
-    rows = max(0, table.num_rows - 1)
-    tied = np.ones(rows, dtype=np.bool_)
-    for name in names:
-        before, here = table[name].slice(0, rows), table[name].slice(1)
-        if before.null_count or here.null_count:
-            return False
-        is_same = np.asarray(pc.equal(before, here), dtype=np.bool_)
-        if is_same.all():
-            continue
-        is_less = np.asarray(pc.less(before, here), dtype=np.bool_)
-        if (tied & ~is_same & ~is_less).any():
-            return False
-        tied &= is_same
-        if not tied.any():
-            return True
-    return True
+    table = table.combine_chunks()
+    places = arrangement(keys_of(table, names))
+    return table if places is None else table.take(places)
 
 
 def ints(column: "pa.Array[Any] | pa.ChunkedArray[Any]") -> "np.ndarray[Any, np.dtype[np.int64]]":

@@ -16,9 +16,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingestion.columns import as_table, in_order, ints, to_records
+from ingestion.naming import spelled_out
+from ingestion.ordering import changes, keys_of
 from ingestion.records import (
     Candle,
     FundingRate,
@@ -80,7 +81,7 @@ def settled(record: type[Record], tables: Iterable[pa.Table], keys: Sequence[str
     """
     begun: pa.Table | None = None  # the last grain so far, of which more may come
     for table in tables:
-        whole = table if begun is None else pa.concat_tables([begun, table]).combine_chunks()
+        whole = table if begun is None else pa.concat_tables([begun.combine_chunks(), table])
         is_first = begins(whole, grain_of(record))
         last = int(np.flatnonzero(is_first)[-1])
         if last:
@@ -118,7 +119,7 @@ def _settled(record: type[Record], table: pa.Table, is_first: Bools, keys: Seque
     found = zip(to_records(record, apart), (keys[number] for number in ints(apart[OBJECT])), strict=True)
     kept, conflicts = said_once(list(found))
     hour = table["utc_hour"][0].as_py()
-    whole = pa.concat_tables([alone, as_table(record, hour, kept)])
+    whole = pa.concat_tables([spelled_out(alone), as_table(record, hour, kept)])
     return Settled(in_order(whole, lake_order(record)), grains_count, conflicts)
 
 
@@ -142,15 +143,7 @@ def _without_echoes(record: type[Record], table: pa.Table, is_first: Bools) -> t
 
 def begins(table: pa.Table, names: Sequence[str]) -> Bools:
     """For each row, whether any of these columns differs from the row before."""
-    found = np.ones(table.num_rows, dtype=np.bool_)
-    if table.num_rows > 1:
-        is_same = np.ones(table.num_rows - 1, dtype=np.bool_)
-        for name in names:
-            here, before = table[name].slice(1), table[name].slice(0, table.num_rows - 1)
-            both_missing = pc.and_(pc.is_null(here), pc.is_null(before))
-            is_same &= np.asarray(pc.or_(pc.equal(here, before).fill_null(False), both_missing), dtype=np.bool_)  # type: ignore[arg-type]
-        found[1:] = ~is_same
-    return found
+    return changes(keys_of(table, names), table.num_rows)
 
 
 def _order(found: Found) -> tuple[Any, ...]:

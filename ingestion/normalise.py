@@ -13,12 +13,14 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ingestion.columns import EPOCH, MICROSECOND, Unfit, as_table, ints, to_records
 from ingestion.duplicates import OBJECT, begins, lake_order, settled
 from ingestion.gate.columns import suspects
 from ingestion.gate.rows import Broken, broken_rule
+from ingestion.naming import spelled_out, with_names
 from ingestion.quarantine import Quarantined, Refusals
 from ingestion.reading import PARSER_SLIPS, Objects, Said, read
 from ingestion.records import DATASET_OF, DATASETS, Instrument, Kind, Record
@@ -34,6 +36,7 @@ NO_INSTRUMENT = frozenset(
 PORTION_BYTES = 4 * 1024 * 1024  # of replies whose rows become columns together
 
 
+Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]  # of the raw object that each row came from
 Sightings = dict[tuple[Kind, str], int]  # by instrument: microseconds
 
 
@@ -111,7 +114,7 @@ class NormalisedHour:
             yield dataset, self._settled(dataset, {} if dataset in NO_INSTRUMENT else named)
         documented = list(self._documented(named))
         if documented:
-            self._add(Instrument, as_table(Instrument, self._hour, documented), [0] * len(documented))
+            self._add(Instrument, with_names(as_table(Instrument, self._hour, documented)), [0] * len(documented))
         if "instruments" in self._rows:
             yield "instruments", self._settled("instruments", {})
 
@@ -126,7 +129,7 @@ class NormalisedHour:
         for record, table in said.tables:
             if table.num_rows:
                 self._note(said, record)
-                self._add(record, *self._gated_columns(record, table, [number] * table.num_rows))
+                self._add(record, *self._gated_columns(record, table, np.full(table.num_rows, number, np.int32)))
         kinds = set(map(type, said.rows))
         for record in kinds:
             rows = said.rows if len(kinds) == 1 else [row for row in said.rows if type(row) is record]
@@ -147,7 +150,7 @@ class NormalisedHour:
         self._numbers.clear()
         gc.collect(0)
 
-    def _add(self, record: type[Record], table: pa.Table, numbers: Sequence[int]) -> None:
+    def _add(self, record: type[Record], table: pa.Table, numbers: Numbers) -> None:
         dataset = DATASET_OF[record]
         table = table.append_column(OBJECT, pa.array(numbers, pa.int32()))
         if dataset not in self._rows:
@@ -156,9 +159,7 @@ class NormalisedHour:
             _sight(table, self._listed)
         self._rows[dataset].add(table)
 
-    def _gated(
-        self, record: type[Record], rows: Sequence[Record], numbers: Sequence[int]
-    ) -> tuple[pa.Table, Sequence[int]]:
+    def _gated(self, record: type[Record], rows: Sequence[Record], numbers: Numbers) -> tuple[pa.Table, Numbers]:
         keys = list(self._keys)
         try:
             table = as_table(record, self._hour, rows)
@@ -169,16 +170,17 @@ class NormalisedHour:
         return self._gated_columns(record, table, numbers, rows)
 
     def _gated_columns(
-        self, record: type[Record], table: pa.Table, numbers: Sequence[int], rows: Sequence[Record] | None = None
-    ) -> tuple[pa.Table, Sequence[int]]:
+        self, record: type[Record], table: pa.Table, numbers: Numbers, rows: Sequence[Record] | None = None
+    ) -> tuple[pa.Table, Numbers]:
         keys = list(self._keys)
+        table = with_names(table)
         suspect = np.flatnonzero(suspects(record, table, self._venue.name))
         shown = to_records(record, table.take(pa.array(suspect))) if rows is None else [rows[n] for n in suspect]  # type: ignore[arg-type, call-overload]
         broken = {n for n, row in zip(suspect.tolist(), shown, strict=True) if not self._passes(row, keys[numbers[n]])}
         if not broken:
             return table, numbers
-        passed = [n for n in range(table.num_rows) if n not in broken]
-        return table.take(pa.array(passed, pa.int64())), [numbers[n] for n in passed]
+        passed = np.array([n for n in range(table.num_rows) if n not in broken], dtype=np.int64)
+        return table.take(passed), np.asarray(numbers)[passed]
 
     def _passes(self, row: Record, key: str) -> bool:
         broken: Broken | None
@@ -209,7 +211,7 @@ class NormalisedHour:
             for record, key, reason in portion.conflicts:
                 self.refusals.add(Quarantined("conflicting_duplicate", reason, key, dataset, spelled(record)))
             _sight(portion.table, seen)
-            yield portion.table
+            yield spelled_out(portion.table)
         incoming.close()
 
     def _documented(self, named: Sightings) -> Iterator[Instrument]:

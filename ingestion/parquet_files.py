@@ -77,6 +77,8 @@ def _groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]
 
 def _group_ends(table: pa.Table) -> list[int]:
     """Where the whole row groups of these rows end; what is beyond the last one waits for more."""
+    if table.num_rows < ROW_GROUP_ROWS and _most_bytes(table) < ROW_GROUP_BYTES:
+        return []
     filled = np.cumsum(_row_bytes(table))
     ends: list[int] = []
     start, before = 0, 0
@@ -87,6 +89,13 @@ def _group_ends(table: pa.Table) -> list[int]:
             return ends
         ends.append(end)
         start, before = end, int(filled[end - 1])
+
+
+def _most_bytes(table: pa.Table) -> int:
+    """No fewer than the rows' bytes, told without a look at each row."""
+    varied = [pa.types.is_list(kind) or pa.types.is_string(kind) for kind in table.schema.types]
+    fixed = 8 * table.num_rows * varied.count(False)
+    return fixed + sum(int(column.nbytes) for column, varies in zip(table.columns, varied, strict=True) if varies)
 
 
 def _row_bytes(table: pa.Table) -> "np.ndarray[Any, np.dtype[np.int64]]":

@@ -3,17 +3,20 @@
 import uuid
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from ingestion.columns import in_order
+from ingestion.naming import Vocabularies
+from ingestion.ordering import arrangement, keys_of
 
-WAITING_BYTES = 16 * 1024 * 1024
-PORTION_BYTES = 4 * 1024 * 1024
+WAITING_BYTES = 12 * 1024 * 1024
+PORTION_BYTES = 3 * 1024 * 1024
 BATCH_BYTES = 128 * 1024  # what a merge holds of each piece
 MAX_PIECES = 128  # merged at once
+FEW_PIECES = 2
 
 Key = tuple[Any, ...]
 
@@ -47,7 +50,7 @@ class Runs:
         self.rows_count = 0
         self.waiting_bytes = 0
         self._memory = memory
-        self._schema = schema
+        self._names = Vocabularies(schema)
         self._order = list(order)
         self._waiting: list[pa.Table] = []
         self._pieces: list[_Piece] = []
@@ -55,6 +58,7 @@ class Runs:
     def add(self, table: pa.Table) -> None:
         if table.num_rows:
             self.rows_count += table.num_rows
+            table = self._names.numbered(table)
             self.waiting_bytes += table.nbytes
             self._waiting.append(table)
             self._memory.make_room()
@@ -64,11 +68,16 @@ class Runs:
         if not self._pieces:
             if self._waiting:
                 self._waiting = [self._sorted()]
-                yield self._waiting[0]
+                yield self._names.named(self._waiting[0])
             return
-        if self._waiting:
-            self.spill()
-        yield from _merged(self._pieces, self._order)
+        held = []
+        if len(self._pieces) > FEW_PIECES and self._waiting:
+            self.spill()  # beside so many it saves little to hold it
+        elif self._waiting:
+            self._waiting = [self._sorted()]
+            held = [_Held(self._waiting[0], self._names, self._order)]
+        for table in self._merged([*self._pieces, *held]):
+            yield self._names.named(table)
 
     def spill(self) -> None:
         """Move what waits to a piece on disk."""
@@ -76,7 +85,7 @@ class Runs:
         self._waiting, self.waiting_bytes = [], 0
         self._pieces.append(self._piece([table]))
         if len(self._pieces) > MAX_PIECES:
-            merged = self._piece(_merged(self._pieces, self._order))
+            merged = self._piece(self._merged(self._pieces))
             self._delete()
             self._pieces = [merged]
 
@@ -87,10 +96,24 @@ class Runs:
         self._memory.forget(self)
 
     def _sorted(self) -> pa.Table:
-        return in_order(pa.concat_tables(self._waiting), self._order)
+        self._waiting = [pa.concat_tables(self._waiting).combine_chunks()]  # what was apart is not held any more
+        return self._in_order(self._waiting[0])
+
+    def _in_order(self, table: pa.Table) -> pa.Table:
+        places = arrangement(keys_of(self._names.named(table.select(self._order)), self._order))
+        return table if places is None else table.take(places)
+
+    def _merged(self, pieces: "Sequence[_Held]") -> Iterator[pa.Table]:
+        heads = [_Head(piece) for piece in pieces]
+        for last in _portions(pieces):
+            taken = [batches for head in heads if (batches := list(head.take(last)))]
+            if len(taken) == 1:
+                yield pa.Table.from_batches(taken[0]).combine_chunks()
+            elif taken:
+                yield self._in_order(pa.Table.from_batches(list(chain.from_iterable(taken))).combine_chunks())
 
     def _piece(self, tables: Iterable[pa.Table]) -> "_Piece":
-        return _Piece(self._memory.folder / f"{uuid.uuid4().hex}.arrow", self._schema, self._order, tables)
+        return _Piece(self._memory.folder / f"{uuid.uuid4().hex}.arrow", self._names, self._order, tables)
 
     def _delete(self) -> None:
         for piece in self._pieces:
@@ -98,18 +121,44 @@ class Runs:
         self._pieces = []
 
 
-class _Piece:
-    """Rows in order on disk, in small batches whose last keys are known."""
+class _Held:
+    """Rows in order, in small batches whose last keys are known."""
 
-    def __init__(self, path: Path, schema: pa.Schema, order: Sequence[str], tables: Iterable[pa.Table]) -> None:
-        self.path = path
+    def __init__(self, table: pa.Table, names: Vocabularies, order: Sequence[str]) -> None:
         self.marks: list[tuple[Key, int]] = []  # last key and bytes of each batch
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        self._table = table
+        self._names = names
+        self._order = order
+        for batch in _small(table):
+            self._mark(batch)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        return _small(self._table)
+
+    def key(self, batch: pa.RecordBatch, row: int) -> Key:
+        """What a row is ordered by; a missing value comes first."""
+        values = []
+        for name in self._order:
+            scalar: Any = batch.column(name)[row]
+            value = scalar.value if pa.types.is_timestamp(scalar.type) else scalar.as_py()
+            values.append((value is not None, self._names.name(name, value)))
+        return tuple(values)
+
+    def _mark(self, batch: pa.RecordBatch) -> None:
+        self.marks.append((self.key(batch, batch.num_rows - 1), batch.nbytes))
+
+
+class _Piece(_Held):
+    """Such rows on disk."""
+
+    def __init__(self, path: Path, names: Vocabularies, order: Sequence[str], tables: Iterable[pa.Table]) -> None:
+        super().__init__(names.schema.empty_table(), names, order)
+        self.path = path
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, names.schema) as writer:
             for table in tables:
-                rows = max(1, table.num_rows * BATCH_BYTES // max(1, table.nbytes))
-                for batch in table.combine_chunks().to_batches(max_chunksize=rows):
+                for batch in _small(table):
                     writer.write_batch(batch)
-                    self.marks.append((_key(batch, batch.num_rows - 1, order), batch.nbytes))
+                    self._mark(batch)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         with pa.OSFile(str(self.path), "rb") as source:
@@ -118,15 +167,12 @@ class _Piece:
                 yield reader.get_batch(number)
 
 
-def _merged(pieces: Sequence[_Piece], order: Sequence[str]) -> Iterator[pa.Table]:
-    heads = [_Head(piece, order) for piece in pieces]
-    for last in _portions(pieces):
-        taken = [batch for head in heads for batch in head.take(last)]
-        if taken:
-            yield in_order(pa.Table.from_batches(taken), order)
+def _small(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    rows = max(1, table.num_rows * BATCH_BYTES // max(1, table.nbytes))
+    yield from table.combine_chunks().to_batches(max_chunksize=rows)
 
 
-def _portions(pieces: Sequence[_Piece]) -> Iterator[Key]:
+def _portions(pieces: Sequence[_Held]) -> Iterator[Key]:
     """The last key of each portion, ascending, up to the very last."""
     marks = sorted(mark for piece in pieces for mark in piece.marks)
     filled = 0
@@ -140,8 +186,8 @@ def _portions(pieces: Sequence[_Piece]) -> Iterator[Key]:
 class _Head:
     """Where a merge stands in one piece."""
 
-    def __init__(self, piece: _Piece, order: Sequence[str]) -> None:
-        self._order = order
+    def __init__(self, piece: _Held) -> None:
+        self._piece = piece
         self._batches = zip(piece.batches(), (key for key, _ in piece.marks), strict=True)
         self._next = next(self._batches, None)
 
@@ -150,20 +196,10 @@ class _Head:
         while self._next is not None:
             batch, ends = self._next
             if ends > last:
-                rows = bisect_right(range(batch.num_rows), last, key=lambda row: _key(batch, row, self._order))
+                rows = bisect_right(range(batch.num_rows), last, key=lambda row: self._piece.key(batch, row))
                 if rows:
                     yield batch.slice(0, rows)
                 self._next = batch.slice(rows), ends
                 return
             yield batch
             self._next = next(self._batches, None)
-
-
-def _key(batch: pa.RecordBatch, row: int, order: Sequence[str]) -> Key:
-    """What a row is ordered by; a missing value comes first."""
-    values = []
-    for name in order:
-        scalar: Any = batch.column(name)[row]
-        value = scalar.value if pa.types.is_timestamp(scalar.type) else scalar.as_py()
-        values.append((value is not None, value))
-    return tuple(values)

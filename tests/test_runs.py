@@ -1,6 +1,7 @@
 """Rows come out in order, all of them and once, however little of them fits into memory."""
 
 import random
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,19 @@ def test_no_rows_are_no_tables(tmp_path: Path) -> None:
     runs.add(SCHEMA.empty_table())
 
     assert list(runs.tables()) == []
+
+
+def test_pieces_that_share_one_key_are_merged_at_it(tmp_path: Path) -> None:
+    """Rows come in order, as most do, but for one that is said again beside what comes later."""
+    memory = Memory(tmp_path, 30_000)
+    runs = memory.runs(SCHEMA, ORDER)
+    at = [*range(1_500), 1_499, *range(1_500, 4_000), 3_999, *range(4_000, 6_000)]
+    for start in range(0, len(at), 100):
+        some = at[start : start + 100]
+        runs.add(pa.table({"symbol": ["A"] * len(some), "at": some, "said": [0.5] * len(some)}, SCHEMA))
+    assert len(list(tmp_path.iterdir())) > 1
+
+    portions = [table["at"].to_pylist() for table in runs.tables()]
+
+    assert [found for portion in portions for found in portion] == sorted(at)
+    assert not any(before[-1] == here[0] for before, here in pairwise(portions))

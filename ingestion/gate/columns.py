@@ -3,6 +3,7 @@
 No row that breaks a rule is missed; `broken_rule` then says of those few which do, which rule, and why.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -53,12 +54,23 @@ def suspects(record: type[Record], table: pa.Table, venue: str) -> Bools:
 
 
 def _not_among(column: "pa.ChunkedArray[Any]", allowed: set[str] | frozenset[str]) -> Bools:
+    if pa.types.is_dictionary(column.type):
+        return _of_names(column, lambda names: _not_among(names, allowed))
     if set(column.unique().to_pylist()) <= allowed:
         return np.zeros(len(column), dtype=np.bool_)
     return ~np.asarray(pc.is_in(column, pa.array(sorted(allowed))), dtype=np.bool_)
 
 
+def _of_names(column: "pa.ChunkedArray[Any]", judge: Callable[["pa.ChunkedArray[Any]"], Bools]) -> Bools:
+    """What holds for each row, by the names that rows share."""
+    array: Any = column.combine_chunks()
+    found = judge(pa.chunked_array([array.dictionary]))
+    return found[np.asarray(array.indices)] if found.any() else np.zeros(len(array), dtype=np.bool_)
+
+
 def _no_plain_name(column: "pa.ChunkedArray[Any]") -> Bools:
+    if pa.types.is_dictionary(column.type):
+        return _of_names(column, _no_plain_name)
     lengths = np.asarray(pc.binary_length(column), dtype=np.int64)
     found = (lengths == 0) | (lengths > _MAX_NAME_BYTES)
     array: Any = column.combine_chunks()

@@ -111,7 +111,7 @@ class Measure:
             return
         self.rows_count += table.num_rows
         captured = ints(table["captured_ts"])
-        self._captures.add(pa.table([pa.array(np.unique(captured))], schema=_CAPTURES))
+        self._captures.add(pa.table([pa.array(np.unique(captured[begins(table, ["captured_ts"])]))], schema=_CAPTURES))
         bid, ask = (_best(table, f"{side}_px") for side in ("bid", "ask")) if self._is_books else (None, None)
         self._add_levels(table, _level(self._dataset, table) if bid is None else np.where(np.isnan(bid), ask, bid))  # type: ignore[arg-type]
         if bid is not None:
@@ -189,8 +189,10 @@ class Measure:
         event = np.where(has_event, ints(table["event_ts"].fill_null(0)), captured)  # type: ignore[arg-type]
         self._future_count += int(np.count_nonzero(event - captured > MAX_SKEW / MICROSECOND))
         moments = event[has_event] if self._dataset == "trades" else captured
-        quarters = np.unique((moments - self._start_us) // (QUARTER // MICROSECOND))
-        self._quarters |= set(quarters.tolist()) & {0, 1, 2, 3}
+        for quarter in {0, 1, 2, 3} - self._quarters:
+            start_us = self._start_us + quarter * (QUARTER // MICROSECOND)
+            if ((moments >= start_us) & (moments < start_us + QUARTER // MICROSECOND)).any():
+                self._quarters.add(quarter)
         if self._dataset not in ARCHIVED:
             is_outside = (captured < self._start_us) | (captured >= self._start_us + HOUR // MICROSECOND)
             if "terms_source" in table.column_names:
