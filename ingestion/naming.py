@@ -58,7 +58,8 @@ class _Vocabulary:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._names: Any = pa.array([], pa.string())
-        self._last: tuple[Any, Any] = pa.array([], pa.string()), pa.array([], pa.int32())  # names, and their numbers
+        # Names, their numbers, and whether those are their places.
+        self._last: tuple[Any, Any, bool] = pa.array([], pa.string()), pa.array([], pa.int32()), True
 
     @property
     def names(self) -> Any:
@@ -67,19 +68,18 @@ class _Vocabulary:
         return self._names
 
     def numbered(self, column: Column) -> Column:
-        return pa.chunked_array(
-            [self._numbers_of(chunk.dictionary).take(chunk.indices) for chunk in column.chunks], pa.int32()
-        )
+        return pa.chunked_array([self._numbers_in(chunk) for chunk in column.chunks], pa.int32())
 
     def named(self, numbers: Column) -> Column:
         chunks: list[Any] = [pa.DictionaryArray.from_arrays(chunk, self.names) for chunk in numbers.chunks]
         return pa.chunked_array(chunks, NAMED)
 
-    def _numbers_of(self, names: Any) -> Any:
-        if not names.equals(self._last[0]):  # as they mostly are, from one reply to the next
-            numbers = [self._numbers.setdefault(name, len(self._numbers)) for name in names.to_pylist()]
-            self._last = names, pa.array(numbers, pa.int32())
-        return self._last[1]
+    def _numbers_in(self, array: Any) -> Any:
+        if not array.dictionary.equals(self._last[0]):  # as they mostly are, from one reply to the next
+            numbers = [self._numbers.setdefault(name, len(self._numbers)) for name in array.dictionary.to_pylist()]
+            self._last = array.dictionary, pa.array(numbers, pa.int32()), numbers == list(range(len(numbers)))
+        _, numbers_of, are_places = self._last
+        return array.indices if are_places else numbers_of.take(array.indices)
 
 
 def _encoded(column: Column) -> Column:
