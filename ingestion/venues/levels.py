@@ -20,6 +20,7 @@ DIGITS = b"0123456789."
 _IS_DIGIT = bytes(letter in DIGITS for letter in range(256))
 _NEWLINE, _DOT, _ZERO = b"\n.0"  # commas and newlines sort before the dot, digits after it
 _MOST = 1e300  # as `Finite`
+_LEAST = np.array([0, 0, *(float(10**digits) for digits in range(1, 300)), np.inf])  # whole number of so many digits
 
 
 class Side(NamedTuple):
@@ -38,6 +39,7 @@ class Shape:
         self._at = at
         self._is_held = is_held  # to 15 digits here
         self._width = level.count(b",") + 1  # numbers a level
+        self._others = [place for place in range(self._width) if place not in at]
         self._has_names = b":" in level
         self._marks = bytes(set(b"[]" + level) - set(b","))
         self._levels = level + b","  # as many as the longest side had
@@ -54,15 +56,16 @@ class Shape:
         text = b"\n".join(sides)
         told = b"\n%b\n" % text.translate(None, self._marks)
         letters = np.frombuffer(told, dtype=np.uint8)
-        cuts, is_fraction = self._cut(letters)
+        cuts = np.flatnonzero(letters < _DOT)
         counts = np.diff(np.flatnonzero(letters[cuts] == _NEWLINE))
         levels = counts // self._width
         if len(counts) != len(sides) or (levels * self._width != counts).any() or not self._is_shaped(text, levels):
             return _odd([not self._is_plain(bytes(side)) for side in sides])
         if self._is_held and has_long_decimals(text):
             return _odd([has_long_decimals(bytes(side)) for side in sides])
-        is_strange = is_fraction | _are_no_decimals(letters, cuts) if _has_no_decimals(letters) else is_fraction
-        if not is_strange.any():
+        if _has_no_decimals(letters):
+            numbers, is_strange = np.zeros(0), _are_no_decimals(letters, cuts)
+        else:
             numbers, is_strange = self._numbers(told, cuts)
         if is_strange.any():
             is_odd = np.zeros(len(sides), dtype=np.bool_)
@@ -70,20 +73,6 @@ class Shape:
             return Side(None, None, is_odd)
         px, qty = (numbers[place :: self._width] for place in self._at)
         return _lists(px, qty, levels)
-
-    def _cut(self, letters: Bytes) -> tuple[Ints, Bools]:
-        """Where numbers end, and which have a decimal point where only whole ones may stand."""
-        if self._width == len(self._at):
-            cuts = np.flatnonzero(letters < _DOT)
-            return cuts, np.zeros(len(cuts) - 1, dtype=np.bool_)
-        cuts = np.flatnonzero(letters < _ZERO)
-        dots = np.flatnonzero(letters[cuts] == _DOT)
-        cuts = np.delete(cuts, dots)
-        is_fraction = np.zeros(len(cuts) - 1, dtype=np.bool_)
-        is_fraction[dots - np.arange(1, len(dots) + 1)] = True
-        for place in self._at:
-            is_fraction[place :: self._width] = False
-        return cuts, is_fraction
 
     def _is_shaped(self, text: bytes, levels: Ints) -> bool:
         of = {count: self._of(count) for count in set(levels.tolist())}
@@ -106,7 +95,7 @@ class Shape:
         return not self._has_names or _runs(text) == count * self._width
 
     def _numbers(self, told: bytes, cuts: Ints) -> tuple[Floats, Bools]:
-        """Numbers, and which are not as they should be: prices and sizes over zero."""
+        """Numbers, and which are not as they should be: prices and sizes over zero, others whole."""
         offsets = (cuts - np.arange(len(cuts))).astype(np.int32)
         digits = pa.py_buffer(told.translate(None, b",\n"))
         spelled = pa.StringArray.from_buffers(len(cuts) - 1, pa.py_buffer(offsets), digits)  # type: ignore[arg-type]
@@ -119,6 +108,11 @@ class Shape:
             values = numbers[place :: self._width]
             if not (values.min() > 0 and values.max() <= _MOST):
                 is_strange[place :: self._width] = ~((values > 0) & (values <= _MOST))
+        for place in self._others:
+            letters = cuts[place + 1 :: self._width] - cuts[place : -1 : self._width] - 1
+            is_strange[place :: self._width] = (
+                numbers[place :: self._width] < _LEAST[np.minimum(letters, len(_LEAST) - 1)]
+            )
         return numbers, is_strange
 
 
