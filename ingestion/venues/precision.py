@@ -27,8 +27,7 @@ def _may_have(text: bytes) -> bool:
     # The carry of a byte that is not may spoil its neighbour's answer, but not its own.
     found = np.flatnonzero(((words + _FROM_DOT) & ~(words + _OVER_9) & ~words & _HIGH) == _HIGH)
     # Of over 8 digits beside it there are 5 on one side.
-    left, right = letters[np.maximum(found * 8 - 5, 0)], letters[np.minimum(found * 8 + 12, len(letters) - 1)]
-    found = found[_is_run(left) | _is_run(right)]
+    found = np.union1d(*(_beside(letters, found * 8, places) // 8 for places in ((-5, -3, -1), (12, 10, 8))))
     if not len(found) or len(found) > _MANY:
         return bool(len(found))
     places = np.arange(-_BESIDE, 8 + _BESIDE)
@@ -39,6 +38,15 @@ def _may_have(text: bytes) -> bool:
     is_of_it = (places >= from_[:, None]) & (places < to[:, None])
     is_long = (to - from_ > 16) & ((around == ord(".")) & is_of_it).any(axis=1)
     return bool((is_long | before.all(axis=1) | after.all(axis=1)).any())
+
+
+def _beside(
+    letters: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], places: tuple[int, ...]
+) -> npt.NDArray[np.int64]:
+    """Where there are digits or points in these places too."""
+    for place in places:
+        at = at[_is_run(letters[np.clip(at + place, 0, len(letters) - 1)])]
+    return at
 
 
 def _is_run(letters: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
