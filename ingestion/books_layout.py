@@ -11,6 +11,7 @@ The layout is known here and, as `STAGED`, in `decoded_levels` of dbt_project/ma
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ Bools = npt.NDArray[np.bool_]
 MAX_SCALE = 22  # the last power of ten that a double holds exactly
 MAX_EXACT = 2**52 - 1  # up to here no two whole numbers over one power of ten are the same double
 
-_POWERS = np.array([float(10**k) for k in range(MAX_SCALE + 1)])
 _NO_SCALE = MAX_SCALE + 1
+_POWERS = np.array([*(float(10**k) for k in range(MAX_SCALE + 1)), np.nan])  # at no scale is a number whole
 _SAMPLE = 4  # levels of a side that guess its row's scale
 
 _LEVELS = pa.list_(pa.int64())
@@ -67,7 +68,7 @@ def encoded(books: pa.Table) -> pa.Table:
         best = np.zeros(rows, dtype=np.int64)
         best[lists.lengths > 0] = whole[lists.starts[lists.lengths > 0]]
         columns[f"best_{side}"] = _where(has_px & (lists.lengths > 0), best, pa.int64())
-        columns[f"{side}_step"] = lists.filled(has_px, sign * lists.steps(whole))
+        columns[f"{side}_step"] = lists.filled(has_px, lists.steps(whole, sign))
         columns[f"{side}_px"] = lists.filled(~has_px, lists.values)
     for (side, _), lists, whole in zip(_SIDES, (bid_qty, ask_qty), qty, strict=True):
         columns[f"{side}_size"] = lists.filled(has_qty, whole)
@@ -102,7 +103,11 @@ class _Lists:
         self.lengths = lengths
         self.is_there = is_there
         self.starts: Ints = np.cumsum(lengths) - lengths
-        self.rows: Ints = np.repeat(np.arange(len(lengths)), lengths)
+
+    @cached_property
+    def rows(self) -> Ints:
+        found: Ints = np.repeat(np.arange(len(self.lengths)), self.lengths)
+        return found
 
     @classmethod
     def of(cls, column: "pa.ChunkedArray[Any]") -> "_Lists":
@@ -110,9 +115,11 @@ class _Lists:
         lengths = array.value_lengths().fill_null(0)
         return cls(np.asarray(array.flatten()), np.asarray(lengths, dtype=np.int64), np.asarray(array.is_valid()))
 
-    def steps(self, values: Ints) -> Ints:
-        """From each value of a list to the next; a list begins with zero."""
-        found = np.diff(values, prepend=0)
+    def steps(self, values: Ints, sign: int) -> Ints:
+        """From each value of a list to the next, by this sign; a list begins with zero."""
+        found = np.empty_like(values)
+        before, after = values[:-1], values[1:]
+        np.subtract(*((after, before) if sign > 0 else (before, after)), out=found[1:])
         found[self.starts[self.lengths > 0]] = 0
         return found
 
@@ -142,44 +149,54 @@ def _scaled(rows: int, sides: Sequence[_Lists]) -> tuple[Ints, list[Ints]]:
     """The smallest scale at which all of a row's numbers are whole, `_NO_SCALE` where there is none, and them so."""
     scale = np.zeros(rows, dtype=np.int64)
     for lists in sides:
-        heads = [lists.starts[lists.lengths > place] + place for place in range(_SAMPLE)]
-        _raise(scale, lists, np.concatenate(heads))
+        heads = [np.flatnonzero(lists.lengths > place) for place in range(_SAMPLE)]
+        places = [lists.starts[of] + place for place, of in enumerate(heads)]
+        _raise(scale, lists.values, np.concatenate(places), np.concatenate(heads))
     is_wrong = np.zeros(rows, dtype=np.bool_)
     found = []
-    guess = scale.copy()
+    powers = _POWERS[scale]
     for lists in sides:
-        whole, is_whole = _whole(lists.values, np.repeat(guess, lists.lengths))
+        whole, is_whole = _whole(lists.values, _each(powers, lists.lengths))
         odd = np.flatnonzero(~is_whole)
-        _raise(scale, lists, odd)
-        is_wrong[lists.rows[odd]] = True
+        if len(odd):
+            _raise(scale, lists.values, odd, lists.rows[odd])
+            is_wrong[lists.rows[odd]] = True
         found.append(whole)
-    for lists, whole in zip(sides, found, strict=True):
-        again = np.flatnonzero(is_wrong[lists.rows])
-        whole[again], is_whole = _whole(lists.values[again], scale[lists.rows[again]])
-        scale[lists.rows[again[~is_whole]]] = _NO_SCALE
+    if is_wrong.any():
+        for lists, whole in zip(sides, found, strict=True):
+            again = np.flatnonzero(is_wrong[lists.rows])
+            whole[again], is_whole = _whole(lists.values[again], _POWERS[scale[lists.rows[again]]])
+            scale[lists.rows[again[~is_whole]]] = _NO_SCALE
     return scale, found
 
 
-def _raise(scale: Ints, lists: _Lists, places: Ints) -> None:
-    """Raise each row's scale to the least at which the numbers at these places are whole."""
+def _each(powers: Floats, lengths: Ints) -> Floats | float:
+    """The power of each value, or of all."""
+    is_one = len(powers) > 0 and bool((powers == powers[0]).all())
+    return float(powers[0]) if is_one else np.repeat(powers, lengths)
+
+
+def _raise(scale: Ints, values: Floats, places: Ints, rows: Ints) -> None:
+    """Raise the scales of these rows to the least at which their values at these places are whole."""
+    values = values[places]
     for k in range(_NO_SCALE + 1):
-        if not len(places):
+        if not len(rows):
             return
-        rows = lists.rows[places]
-        np.maximum.at(scale, rows, k)
+        scale[rows] = np.maximum(scale[rows], k)
         if k > MAX_SCALE:
             return
-        _, is_whole = _whole(lists.values[places], np.full(len(places), k))
-        places = places[~is_whole]
+        _, is_whole = _whole(values, float(_POWERS[k]))
+        values, rows = values[~is_whole], rows[~is_whole]
 
 
-def _whole(values: Floats, scale: Ints) -> tuple[Ints, Bools]:
-    """The numbers times ten to their scale, and whether dividing by it again gives the very same."""
-    power = _POWERS[np.minimum(scale, MAX_SCALE)]
+def _whole(values: Floats, power: Floats | float) -> tuple[Ints, Bools]:
+    """The numbers times a power of ten, and whether dividing by it again gives the very same."""
     with np.errstate(over="ignore"):
-        product = np.rint(values * power)
-    is_whole = (product / power == values) & (np.abs(product) <= MAX_EXACT) & (scale <= MAX_SCALE)
-    product[~is_whole] = 0.0
+        product = values * power
+    np.rint(product, out=product)
+    is_whole: Bools = (product / power == values) & (np.abs(product) <= MAX_EXACT)
+    if not is_whole.all():
+        product[~is_whole] = 0.0
     return product.astype(np.int64), is_whole
 
 

@@ -30,7 +30,7 @@ class Unreadable(ValueError):
     """An envelope file that cannot be read; the message names the file, the line and what was expected."""
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One reply and what was asked. `body` holds raw JSON bytes; see `encoding`."""
 
     venue: str
@@ -75,6 +75,15 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         if asked is None:
             return Reply(self.path, _said(self.query), self.reply_bytes, at)
         return Reply.read(self.path, self.query, self.reply_bytes, at, asked)
+
+    def answer_to(self, asked: Reply) -> Reply:
+        """As `reply`, where what was asked has been read before; so answers to one question share it."""
+        text = self.captured_ts or self.recorded_at
+        if text is None:
+            raise Unreadable(f"{self.venue} {self.path}: the envelope has no capture time")
+        at = datetime.fromisoformat(text)
+        body = bytes(self.body) if self.encoding == "json" else self.reply_bytes
+        return Reply(asked.path, asked.query, body, at if at.tzinfo is UTC else at.astimezone(UTC))
 
 
 @lru_cache(maxsize=4096)

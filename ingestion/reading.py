@@ -71,58 +71,59 @@ class _Reader:
         self._hour = hour
         self._key = key
         self._raw_dataset = dataset_in(key)
-        self._bulks: dict[tuple[str, str, bytes], Bulk | None] = {}  # by path, query and what was posted
-        self._waiting: dict[Bulk, list[Envelope]] = {}
-        self._waiting_bytes = 0
+        self._questions: dict[tuple[str, str, bytes], tuple[Bulk, Reply] | None] = {}  # by path, query, what was posted
 
     def read(self, envelopes: Iterable[Envelope]) -> Iterator[Said]:
         yield Said(self._key, self._raw_dataset, [], [], 0)
-        remaining = iter(envelopes)
-        while True:
+        waiting: list[Envelope] = []
+        waiting_bytes = 0
+        try:
+            for envelope in envelopes:
+                waiting.append(envelope)
+                waiting_bytes += len(envelope.body)
+                if waiting_bytes > _BULK_BYTES:
+                    yield from self._read_many(waiting)
+                    waiting, waiting_bytes = [], 0
+        except Unreadable as error:
+            yield Said(self._key, self._raw_dataset, [], [_unreadable(error, self._key, self._raw_dataset)], 0)
+        yield from self._read_many(waiting)
+
+    def _read_many(self, envelopes: Sequence[Envelope]) -> Iterator[Said]:
+        at_once: dict[Bulk, tuple[list[Envelope], list[Reply]]] = {}
+        for envelope in envelopes:
+            question = self._question(envelope)
             try:
-                envelope = next(remaining)
-            except StopIteration:
-                break
-            except Unreadable as error:
-                yield Said(self._key, self._raw_dataset, [], [_unreadable(error, self._key, self._raw_dataset)], 0)
-                break
-            bulk = self._bulk_of(envelope)
-            if bulk is None:
+                reply = None if question is None else envelope.answer_to(question[1])
+            except (ValueError, OverflowError):
+                reply = None
+            if question is None or reply is None:
                 yield self._read_one(envelope)
                 continue
-            self._waiting.setdefault(bulk, []).append(envelope)
-            self._waiting_bytes += len(envelope.body)
-            if self._waiting_bytes > _BULK_BYTES:
-                yield from self._read_waiting()
-        yield from self._read_waiting()
+            sources, replies = at_once.setdefault(question[0], ([], []))
+            sources.append(envelope)
+            replies.append(reply)
+        for bulk, (sources, replies) in at_once.items():
+            joined = bulk.read_all(self._hour, replies)
+            for place in joined.unplain:
+                yield self._read_one(sources[place])
+            size = sum([len(envelope.body) for envelope in sources])
+            yield Said(self._key, self._raw_dataset, [], [], size, joined.tables)
 
-    def _bulk_of(self, envelope: Envelope) -> Bulk | None:
-        question = envelope.path, envelope.query, bytes(envelope.request)
-        if question not in self._bulks:
-            if len(self._bulks) == _MAX_QUESTIONS:
-                self._bulks.clear()
-            self._bulks[question] = None
+    def _question(self, envelope: Envelope) -> tuple[Bulk, Reply] | None:
+        """What was asked, as a reply without a body, and what reads its answers at once; none if nothing does."""
+        if envelope.venue != self._venue.name or envelope.status != 200:
+            return None
+        key = envelope.path, envelope.query, bytes(envelope.request)
+        if key not in self._questions:
+            if len(self._questions) == _MAX_QUESTIONS:
+                self._questions.clear()
+            self._questions[key] = None
             if self._raw_dataset not in VENDOR_FILES:
                 with suppress(*PARSER_SLIPS):  # it is refused where it is read by itself
                     asked = Reply.read(envelope.path, envelope.query, b"", EARLIEST, envelope.asked)
                     parse = self._venue.endpoint(asked.path, asked.query).parse
-                    self._bulks[question] = parse if isinstance(parse, Bulk) else None
-        return self._bulks[question] if envelope.venue == self._venue.name and envelope.status == 200 else None
-
-    def _read_waiting(self) -> Iterator[Said]:
-        for bulk, envelopes in self._waiting.items():
-            placed: list[tuple[Envelope, Reply]] = []
-            for envelope in envelopes:
-                try:
-                    placed.append((envelope, envelope.reply()))
-                except (ValueError, OverflowError):
-                    yield self._read_one(envelope)
-            joined = bulk.read_all(self._hour, [reply for _, reply in placed])
-            for place in joined.unplain:
-                yield self._read_one(placed[place][0])
-            size = sum(len(envelope.body) for envelope in envelopes)
-            yield Said(self._key, self._raw_dataset, [], [], size, joined.tables)
-        self._waiting, self._waiting_bytes = {}, 0
+                    self._questions[key] = (parse, asked) if isinstance(parse, Bulk) else None
+        return self._questions[key]
 
     def _read_one(self, envelope: Envelope) -> Said:
         told_of = _told_of(self._raw_dataset, envelope)

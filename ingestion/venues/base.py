@@ -47,7 +47,7 @@ class Request:
         return cls(path, body=json.dumps(asked, separators=(",", ":")))
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """What came back, verbatim, with what was asked and when we had it.
 
     What was asked by POST stands in `query` too: `{"type": "l2Book", "req": {"coin": "BTC"}}` as `type` and `req.coin`,

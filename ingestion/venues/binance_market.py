@@ -1,6 +1,6 @@
 """Binance's largest replies: books, trades and best quotes, on spot and both futures venues."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ from ingestion.venues.binance import (
 from ingestion.venues.bulk import Unplain
 from ingestion.venues.columnwise import by_name, chosen, distinct, one_of, where_any
 from ingestion.venues.grids import Fields, Grid
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who, each_named
 from ingestion.venues.sheets import Columns, Values, from_epoch, sides
 from ingestion.venues.wire import NAMES_KEPT
 
@@ -112,24 +112,23 @@ def parse_order_book(market: Market, reply: Reply) -> Rows:
     )
 
 
-def order_books(market: Market) -> Ladder:
+def order_books(market: Market) -> Ladder[Head]:
     """`depth`, as `parse_order_book` reads it."""
     who = _names(market)
 
-    def read(reply: Reply) -> Depth:
-        refuse_beyond_float64(reply.body, reply.path)
-        head = _HEAD.decode(reply.body)
-        if head.code is not UNSET or head.msg is not UNSET:
-            raise Unplain(reply.path)
-        return Depth(
-            who=who(reply.path, reply.query.get("symbol"), None if head.symbol is UNSET else head.symbol),
-            sequence_id=head.last_update_id,
-            event_us=None if head.matched_ms is UNSET else head.matched_ms * 1_000,
-            bids=head.bids,
-            asks=head.asks,
+    def read(asked: Reply, heads: Sequence[Head]) -> Depths:
+        if any(head.code is not UNSET or head.msg is not UNSET for head in heads):
+            raise Unplain(asked.path)
+        symbols = [None if head.symbol is UNSET else head.symbol for head in heads]
+        return Depths(
+            who=each_named(symbols, partial(who, asked.path, asked.query.get("symbol"))),
+            sequence_id=[head.last_update_id for head in heads],
+            event_us=[None if head.matched_ms is UNSET else head.matched_ms * 1_000 for head in heads],
+            bids=[head.bids for head in heads],
+            asks=[head.asks for head in heads],
         )
 
-    return Ladder(partial(parse_order_book, market), read)
+    return Ladder(partial(parse_order_book, market), _HEAD, read)
 
 
 def trades(market: Market) -> Grid[Fill]:

@@ -25,7 +25,7 @@ from ingestion.venues.binance import (
 )
 from ingestion.venues.binance_options_replies import MARKET
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who
 from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.wire import NAMES_KEPT
 
@@ -190,18 +190,27 @@ def parse_order_book(reply: Reply) -> Rows:
     )
 
 
-def _depth(reply: Reply) -> Depth:
-    refuse_beyond_float64(reply.body, reply.path)
-    head = _HEAD.decode(reply.body)
+def _depths(asked: Reply, heads: Sequence[Head]) -> Depths:
+    if any(head.code is not UNSET or head.msg is not UNSET for head in heads):
+        raise Unplain(asked.path)
+    symbol = asked.query.get("symbol", "")
+    return Depths(
+        who=Who(MARKET.venue, "option", _known(asked.path, symbol, symbol)),
+        sequence_id=[_update_id(head) for head in heads],
+        event_us=[head.matched_ms * 1_000 for head in heads],
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
+    )
+
+
+def _update_id(head: Head) -> int:
     update_id = head.u if head.last_update_id is UNSET else head.last_update_id
-    if update_id is UNSET or head.code is not UNSET or head.msg is not UNSET:
-        raise Unplain(reply.path)
-    asked = reply.query.get("symbol", "")
-    who = Who(MARKET.venue, "option", _known(reply.path, asked, asked))
-    return Depth(who, update_id, head.matched_ms * 1_000, head.bids, head.asks)
+    if update_id is UNSET:
+        raise Unplain("a book without an id")
+    return update_id
 
 
-order_books = Ladder(parse_order_book, _depth)
+order_books = Ladder(parse_order_book, _HEAD, _depths)
 
 
 def _listed_trades(reply: Reply) -> list[Raw]:

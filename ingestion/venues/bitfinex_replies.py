@@ -15,7 +15,7 @@ from ingestion.records import Instrument, Kind, OpenInterest, OrderBook, PerpTic
 from ingestion.venues.base import ANY, Refused, Reject, Reply, decode, instant, rows
 from ingestion.venues.bitfinex_names import FUNDING_INTERVAL_S, read_name, read_terms
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who
 from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, where_given
 from ingestion.venues.wire import Finite, Seen, agree
 
@@ -188,16 +188,25 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
-def _depth(reply: Reply) -> Depth:
-    symbol = asked(reply, r"/v2/book/([^/]+)/P0")
-    levels = bytes(_ANY.decode(reply.body))
+def _depths(question: Reply, told: Sequence[Raw]) -> Depths:
+    symbol = asked(question, r"/v2/book/([^/]+)/P0")
+    sides = [_cut(bytes(levels)) for levels in told]
+    return Depths(
+        who=Who("bitfinex", read_name(symbol).kind, symbol),
+        sequence_id=None,
+        event_us=None,
+        bids=[bids for bids, _ in sides],
+        asks=[asks for _, asks in sides],
+    )
+
+
+def _cut(levels: bytes) -> tuple[bytes, bytes]:
+    """Bids and asks, which begin with the first minus."""
     sign = levels.find(b"-")
-    cut = levels.rfind(b"[", 0, sign) if sign > 0 else len(levels) - 1  # where the asks begin
+    cut = levels.rfind(b"[", 0, sign) if sign > 0 else len(levels) - 1
     if cut < 1 or levels == b"[]":
         raise Unplain("no list of levels")
-    bids, asks = levels[:cut].removesuffix(b","), levels[cut:]
-    who = Who("bitfinex", read_name(symbol).kind, symbol)
-    return Depth(who, sequence_id=None, event_us=None, bids=Raw(bids + b"]"), asks=Raw(b"[" + asks))
+    return levels[:cut].removesuffix(b",") + b"]", b"[" + levels[cut:]
 
 
-order_books = Ladder(parse_order_book, _depth, level=b"[,,]", at=(0, 2), asks=b"[,,-]")
+order_books = Ladder(parse_order_book, _ANY, _depths, level=b"[,,]", at=(0, 2), asks=b"[,,-]", held="nothing")

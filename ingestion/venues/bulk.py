@@ -58,12 +58,7 @@ class Bulk(ABC):
 
     def read_all(self, hour: datetime, replies: Sequence[Reply]) -> Joined:
         """Read what is plain of these replies."""
-        told = {}
-        for place, reply in enumerate(replies):
-            try:
-                told[place] = self.told(reply)
-            except SLIPS:
-                continue
+        told = self.all_told(replies)
         while told:
             places = list(told)
             try:
@@ -76,6 +71,16 @@ class Bulk(ABC):
             else:
                 return Joined(tables, [place for place in range(len(replies)) if place not in told])
         return Joined([], list(range(len(replies))))
+
+    def all_told(self, replies: Sequence[Reply]) -> dict[int, Any]:
+        """What the plain ones among these replies tell, by place."""
+        told = {}
+        for place, reply in enumerate(replies):
+            try:
+                told[place] = self.told(reply)
+            except SLIPS:
+                continue
+        return told
 
     def _is_plain(self, hour: datetime, reply: Reply, told: Any) -> bool:
         try:

@@ -1,6 +1,6 @@
 """Bybit's instruments, books and trades."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -20,7 +20,7 @@ from ingestion.venues.bybit_answers import answer, kind_asked, listing, row_list
 from ingestion.venues.bybit_names import amount_unit, read_name
 from ingestion.venues.columnwise import by_name, one_of
 from ingestion.venues.grids import Fields, Grid
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who, each_named
 from ingestion.venues.sheets import Columns, Values, from_epoch, sides
 from ingestion.venues.wire import Finite, Name, agree, instrument
 
@@ -169,8 +169,17 @@ class _Head(msgspec.Struct):
     u: int
 
 
+class _Headed(msgspec.Struct, rename="camel"):
+    """A reply that is one book, as `Answer` has it."""
+
+    ret_code: Literal[0]
+    ret_msg: str
+    result: _Head
+    time: int | None = None
+
+
 _BOOK = msgspec.json.Decoder(_Book, strict=False)
-_HEAD = msgspec.json.Decoder(_Head, strict=False)
+_HEADED = msgspec.json.Decoder(_Headed)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -194,21 +203,19 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     return rows(_BOOK, [found.result], read)
 
 
-def _depth(reply: Reply) -> Depth:
-    found = answer(reply)
-    refuse_beyond_float64(reply.body, f"bybit {reply.query.get('symbol', '')} book")
-    head = _HEAD.decode(found.result)
-    return Depth(
-        who=Who("bybit", kind_asked(reply, head.s), head.s),
-        sequence_id=head.u,
-        event_us=head.ts * 1_000,
-        bids=head.b,
-        asks=head.a,
+def _depths(asked: Reply, told: Sequence[_Headed]) -> Depths:
+    heads = [each.result for each in told]
+    return Depths(
+        who=each_named([head.s for head in heads], lambda symbol: Who("bybit", kind_asked(asked, symbol), symbol)),
+        sequence_id=[head.u for head in heads],
+        event_us=[head.ts * 1_000 for head in heads],
+        bids=[head.b for head in heads],
+        asks=[head.a for head in heads],
     )
 
 
 # `market/orderbook`, as `parse_order_book` reads it.
-order_books = Ladder(parse_order_book, _depth)
+order_books = Ladder(parse_order_book, _HEADED, _depths)
 
 
 class _Trade(msgspec.Struct, rename="camel"):

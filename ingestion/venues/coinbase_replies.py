@@ -4,20 +4,19 @@ Whose a reply is stands only in its path.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 
-from ingestion.columns import EPOCH, MICROSECOND
 from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotTicker, Trade
 from ingestion.venues.base import ANY, Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
 from ingestion.venues.columnwise import one_of
 from ingestion.venues.grids import Fields, Grid
-from ingestion.venues.ladders import Depth, Ladder, Who
-from ingestion.venues.sheets import Columns, Values, from_written, sides
+from ingestion.venues.ladders import Depths, Ladder, Who
+from ingestion.venues.sheets import Columns, Values, from_written, sides, where_given
 from ingestion.venues.wire import Finite, Name, Seen, above_zero, agree, instant_written, instrument
 
 TRADES_A_PAGE = 1_000
@@ -154,17 +153,19 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
-def _depth(reply: Reply) -> Depth:
-    symbol = _asked(reply)
-    refuse_beyond_float64(reply.body, reply.path)
-    head = _HEAD.decode(reply.body)
-    if head.auction_mode:
-        raise Unplain(reply.path)
-    event_us = None if head.time is None else (instant_written(head.time) - EPOCH) // MICROSECOND
-    return Depth(Who("coinbase", "spot", symbol), head.sequence, event_us, head.bids, head.asks)
+def _depths(asked: Reply, heads: Sequence[_Head]) -> Depths:
+    if any(head.auction_mode for head in heads):
+        raise Unplain(asked.path)
+    return Depths(
+        who=Who("coinbase", "spot", _asked(asked)),
+        sequence_id=[head.sequence for head in heads],
+        event_us=where_given([head.time for head in heads], from_written),
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
+    )
 
 
-order_books = Ladder(parse_order_book, _depth, level=b'["","",]')
+order_books = Ladder(parse_order_book, _HEAD, _depths, level=b'["","",]')
 
 
 class _Ticker(msgspec.Struct):

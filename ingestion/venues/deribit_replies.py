@@ -1,7 +1,7 @@
 """Deribit's replies about now: instruments, books and indices; quotes are read in `deribit_quotes`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -10,7 +10,7 @@ import msgspec
 from ingestion.records import IndexPrice, Kind, OrderBook, Record
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.deribit_names import FUNDING_INTERVAL_S, amount_unit, read_name
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who, each_named
 from ingestion.venues.wire import Finite, Seen, agree, instrument
 
 
@@ -147,15 +147,30 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     return rows(_BOOK, [answer(reply).result], read)
 
 
-def _depth(reply: Reply) -> Depth:
-    head = _BOOK.decode(answer(reply).result)
-    for side in (head.bids, head.asks):
-        refuse_beyond_float64(bytes(side), head.instrument_name)
-    who = Who("deribit", read_name(head.instrument_name).kind, head.instrument_name)
-    return Depth(who, head.change_id, head.timestamp * 1_000, head.bids, head.asks)
+class _Headed(msgspec.Struct, rename="camel"):
+    """A reply that is one book."""
+
+    result: _Book
+    error: None = None
+    us_out: int | None = None
 
 
-order_books = Ladder(parse_order_book, _depth, level=b"[,]")
+_HEADED = msgspec.json.Decoder(_Headed)
+
+
+def _depths(_: Reply, told: Sequence[_Headed]) -> Depths:
+    heads = [each.result for each in told]
+    names = [head.instrument_name for head in heads]
+    return Depths(
+        who=each_named(names, lambda symbol: Who("deribit", read_name(symbol).kind, symbol)),
+        sequence_id=[head.change_id for head in heads],
+        event_us=[head.timestamp * 1_000 for head in heads],
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
+    )
+
+
+order_books = Ladder(parse_order_book, _HEADED, _depths, level=b"[,]", held="levels")
 
 
 class _Index(msgspec.Struct):

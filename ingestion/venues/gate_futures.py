@@ -3,7 +3,7 @@
 Sizes count contracts; instants are seconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -28,7 +28,7 @@ from ingestion.venues.gate_answers import (
 from ingestion.venues.gate_names import documented_size, read_contract, refuse_foreign
 from ingestion.venues.gate_spot import interval_s
 from ingestion.venues.grids import Fields, Grid
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who
 from ingestion.venues.settlements import with_intervals
 from ingestion.venues.sheets import Columns, Values, from_epoch, sides
 from ingestion.venues.wire import Finite
@@ -79,21 +79,27 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
-def _depth(reply: Reply) -> Depth:
-    symbol = asked(reply, "contract")
-    who = Who("gate", read_contract(symbol).kind, symbol)
-    refuse_merged(reply)
-    refuse_beyond_float64(reply.body, reply.path)
-    head = _HEAD.decode(reply.body)
-    if head.label is not UNSET or head.message is not UNSET:
-        raise Unplain(reply.path)
-    event_us = None if head.current is None else round(head.current * 1_000) * 1_000
-    return Depth(who, head.id, event_us, head.bids, head.asks)
+def _depths(question: Reply, heads: Sequence[_Head]) -> Depths:
+    symbol = asked(question, "contract")
+    refuse_merged(question)
+    if any(head.label is not UNSET or head.message is not UNSET for head in heads):
+        raise Unplain(question.path)
+    return Depths(
+        who=Who("gate", read_contract(symbol).kind, symbol),
+        sequence_id=[head.id for head in heads],
+        event_us=[None if head.current is None else round(head.current * 1_000) * 1_000 for head in heads],
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
+    )
 
 
 # Sizes became strings with fractions of contracts; in 2023 they came first.
 order_books = Ladder(
-    parse_order_book, _depth, b'{"p":"","s":""}', also={b'{"p":"","s":}': (0, 1), b'{"s":,"p":""}': (1, 0)}
+    parse_order_book,
+    _HEAD,
+    _depths,
+    level=b'{"p":"","s":""}',
+    also={b'{"p":"","s":}': (0, 1), b'{"s":,"p":""}': (1, 0)},
 )
 
 

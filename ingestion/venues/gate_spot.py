@@ -15,7 +15,7 @@ from ingestion.venues.columnwise import distinct, exact, or_else
 from ingestion.venues.gate_answers import asked, at_ms, entries, refuse_failure, refuse_merged, row_list, seen_by
 from ingestion.venues.gate_names import read_pair
 from ingestion.venues.grids import Fields, Grid
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who
 from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
 from ingestion.venues.wire import Blank, Finite, Name, agree, instrument
 
@@ -129,19 +129,22 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
-def _depth(reply: Reply) -> Depth:
-    symbol = asked(reply, "currency_pair")
+def _depths(question: Reply, heads: Sequence[_Head]) -> Depths:
+    symbol = asked(question, "currency_pair")
     read_pair(symbol)
-    refuse_merged(reply)
-    refuse_beyond_float64(reply.body, reply.path)
-    head = _HEAD.decode(reply.body)
-    if head.label is not UNSET or head.message is not UNSET:
-        raise Unplain(reply.path)
-    event_us = None if head.current is None else head.current * 1_000
-    return Depth(Who("gate", "spot", symbol), head.id, event_us, head.bids, head.asks)
+    refuse_merged(question)
+    if any(head.label is not UNSET or head.message is not UNSET for head in heads):
+        raise Unplain(question.path)
+    return Depths(
+        who=Who("gate", "spot", symbol),
+        sequence_id=[head.id for head in heads],
+        event_us=[None if head.current is None else head.current * 1_000 for head in heads],
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
+    )
 
 
-order_books = Ladder(parse_order_book, _depth)
+order_books = Ladder(parse_order_book, _HEAD, _depths)
 
 
 class _Trade(msgspec.Struct):

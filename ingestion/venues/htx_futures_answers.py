@@ -33,7 +33,7 @@ class _Group(msgspec.Struct):
     data: list[msgspec.Raw]
 
 
-_ANSWER = msgspec.json.Decoder(Answer)
+ANSWER = msgspec.json.Decoder(Answer)
 _GROUP = msgspec.json.Decoder(_Group)
 _GROUPS = msgspec.json.Decoder(list[_Group])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
@@ -41,7 +41,7 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 def answer(reply: Reply) -> Answer:
     """The reply unwrapped; an error or a maintenance that HTX reports in a reply of status 200 is `Refused`."""
-    found = decode(_ANSWER, reply.body, f"{VENUE} {reply.path}")
+    found = decode(ANSWER, reply.body, f"{VENUE} {reply.path}")
     if found.status == "ok" or (found.status is None and found.code == OK_OF_V3):
         return found
     why = (

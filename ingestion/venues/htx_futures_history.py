@@ -10,9 +10,10 @@ import msgspec
 
 from ingestion.records import Candle, FundingRate, Kind, Liquidation, OrderBook, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
-from ingestion.venues.htx_futures_answers import answer, channel, counted_once, entries, inner, seen_by
+from ingestion.venues.bulk import Unplain
+from ingestion.venues.htx_futures_answers import ANSWER, Answer, answer, channel, counted_once, entries, inner, seen_by
 from ingestion.venues.htx_futures_names import VENUE, read_name
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who
 from ingestion.venues.settlements import with_intervals
 from ingestion.venues.sheets import Columns, HeadedSheet, Values, from_epoch
 from ingestion.venues.wire import Finite
@@ -37,7 +38,7 @@ class _Head(msgspec.Struct):
 
 
 _BOOK = msgspec.json.Decoder(_Book, strict=False)
-_HEAD = msgspec.json.Decoder(_Head, strict=False)
+_HEADS = msgspec.json.Decoder(list[_Head], strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -57,20 +58,36 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
 def _unmerged(reply: Reply) -> tuple[str, bytes]:
     found = answer(reply)
     symbol, what = channel(found, reply)
-    if what not in ("depth.step0", "depth.step6"):
-        raise Refused("merged", f"{VENUE} {symbol}: '{what}' is no book as it rests, levels are merged")
+    _refuse_merged(symbol, what)
     tick = bytes(found.tick)
     refuse_beyond_float64(tick, f"{VENUE} {symbol} book")
     return symbol, tick
 
 
-def _depth(reply: Reply) -> Depth:
-    symbol, tick = _unmerged(reply)
-    head = _HEAD.decode(tick)
-    return Depth(Who(VENUE, read_name(symbol).kind, symbol), head.mrid, head.ts * 1_000, head.bids, head.asks)
+def _refuse_merged(symbol: str, what: str) -> None:
+    if what not in ("depth.step0", "depth.step6"):
+        raise Refused("merged", f"{VENUE} {symbol}: '{what}' is no book as it rests, levels are merged")
 
 
-order_books = Ladder(parse_order_book, _depth, b"[,]")
+def _depths(asked: Reply, told: Sequence[Answer]) -> Depths:
+    if any(found.status != "ok" or found.ts is None for found in told):
+        raise Unplain(asked.path)
+    heads = _HEADS.decode(b"[" + b",".join([found.tick for found in told]) + b"]")
+    return Depths(
+        who=[_whose(*channel(found, asked)) for found in told],
+        sequence_id=[head.mrid for head in heads],
+        event_us=[head.ts * 1_000 for head in heads],
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
+    )
+
+
+def _whose(symbol: str, what: str) -> Who:
+    _refuse_merged(symbol, what)
+    return Who(VENUE, read_name(symbol).kind, symbol)
+
+
+order_books = Ladder(parse_order_book, ANSWER, _depths, b"[,]")
 
 
 class _Trade(msgspec.Struct):

@@ -13,7 +13,7 @@ from ingestion.records import Instrument, Kind, OpenInterest, OrderBook, PerpTic
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
 from ingestion.venues.hyperliquid_names import FUNDING_INTERVAL_S, lot, pair, perp, read_coin
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who, each_named
 from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Finite, Seen
 
@@ -192,12 +192,16 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
-def _depth(reply: Reply) -> Depth:
-    if reply.query.get("nSigFigs", "null") != "null":
-        raise Unplain(source(reply))
-    refuse_beyond_float64(reply.body, source(reply))
-    head = _HEAD.decode(reply.body)
-    return Depth(Who("hyperliquid", *read_coin(head.coin)), None, head.time * 1_000, *head.levels)
+def _depths(asked: Reply, heads: Sequence[_Head]) -> Depths:
+    if asked.query.get("nSigFigs", "null") != "null":
+        raise Unplain(source(asked))
+    return Depths(
+        who=each_named([head.coin for head in heads], lambda coin: Who("hyperliquid", *read_coin(coin))),
+        sequence_id=None,
+        event_us=[head.time * 1_000 for head in heads],
+        bids=[head.levels[0] for head in heads],
+        asks=[head.levels[1] for head in heads],
+    )
 
 
-order_books = Ladder(parse_order_book, _depth, level=b'{"px":"","sz":"","n":}')
+order_books = Ladder(parse_order_book, _HEAD, _depths, level=b'{"px":"","sz":"","n":}')

@@ -4,6 +4,7 @@ Sizes, volumes and open interest count contracts: a US dollar each if inverse, a
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import msgspec
 from msgspec import Raw
@@ -12,8 +13,8 @@ from ingestion.records import FutureTicker, IndexPrice, Kind, OpenInterest, Orde
 from ingestion.venues.base import Refused, Reject, Reply, decode, refuse_beyond_float64
 from ingestion.venues.kraken_futures_names import read_index, read_name, spelled
 from ingestion.venues.kraken_futures_replies import ABSENT, FUNDING_UNIT_S, answer, listed, seen_by
-from ingestion.venues.ladders import Depth, Ladder, Who
-from ingestion.venues.sheets import Columns, Page, Values, from_written
+from ingestion.venues.ladders import Depths, Ladder, Who
+from ingestion.venues.sheets import Columns, Page, Values, from_written, where_given
 from ingestion.venues.wire import Finite, Name, touch
 
 _RECORDS: dict[Kind, type[FutureTicker]] = {"perp": PerpTicker, "future": FutureTicker}
@@ -148,7 +149,16 @@ class _Head(msgspec.Struct):
     asks: Raw
 
 
-_BOOK, _HEAD = msgspec.json.Decoder(_Book), msgspec.json.Decoder(_Head)
+class _Headed(msgspec.Struct, rename="camel"):
+    """A reply that is one book, as `Answer` has it."""
+
+    result: Literal["success"]
+    order_book: _Head
+    server_time: str | None = None
+    error: str = ""
+
+
+_BOOK, _HEADED = msgspec.json.Decoder(_Book), msgspec.json.Decoder(_Headed)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -170,19 +180,16 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
-def _depth(reply: Reply) -> Depth:
-    symbol = spelled(reply.query.get("symbol", ""))
-    name = read_name(symbol)
-    found = answer(reply)
-    refuse_beyond_float64(reply.body, f"kraken_futures {symbol} book")
-    head = _HEAD.decode(found.order_book)
-    return Depth(
-        Who("kraken_futures", name.kind, symbol),
+def _depths(asked: Reply, told: Sequence[_Headed]) -> Depths:
+    symbol = spelled(asked.query.get("symbol", ""))
+    heads = [each.order_book for each in told]
+    return Depths(
+        who=Who("kraken_futures", read_name(symbol).kind, symbol),
         sequence_id=None,
-        event_us=found.event_us,
-        bids=head.bids,
-        asks=head.asks,
+        event_us=where_given([each.server_time for each in told], from_written),
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
     )
 
 
-order_books = Ladder(parse_order_book, _depth, level=b"[,]")
+order_books = Ladder(parse_order_book, _HEADED, _depths, level=b"[,]")

@@ -3,7 +3,7 @@
 Decimals are strings, sizes in base coin.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -15,7 +15,7 @@ from ingestion.records import OrderBook, Record, SpotTicker
 from ingestion.venues.base import Refused, Reject, Reply, decode, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
 from ingestion.venues.kraken_names import asset
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who, each_named
 from ingestion.venues.wire import Finite, Name, Seen, above_zero, instrument, touch
 
 T = TypeVar("T")
@@ -189,13 +189,17 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     return _each(reply, _BOOK, read)
 
 
-def _depth(reply: Reply) -> Depth:
-    refuse_beyond_float64(reply.body, "kraken book")
-    told = _HEADS.decode(reply.body)
-    if told.error or len(told.result) != 1:
-        raise Unplain(f"{len(told.error)} errors, {len(told.result)} pairs")
-    [(symbol, head)] = told.result.items()
-    return Depth(Who("kraken", "spot", symbol), sequence_id=None, event_us=None, bids=head.bids, asks=head.asks)
+def _depths(_: Reply, told: Sequence[_Heads]) -> Depths:
+    if any(each.error or len(each.result) != 1 for each in told):
+        raise Unplain("errors, or not one pair")
+    heads = [head for each in told for head in each.result.values()]
+    return Depths(
+        who=each_named([symbol for each in told for symbol in each.result], partial(Who, "kraken", "spot")),
+        sequence_id=None,
+        event_us=None,
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
+    )
 
 
-order_books = Ladder(parse_order_book, _depth, level=b'["","",]')
+order_books = Ladder(parse_order_book, _HEADS, _depths, level=b'["","",]')

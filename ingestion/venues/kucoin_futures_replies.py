@@ -23,7 +23,7 @@ from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refus
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.kucoin_answers import answer, asked, at_ns, entries, from_ns
 from ingestion.venues.kucoin_futures_names import INVERSE_SIZE, VENUE, coin, read_name
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who, each_named
 from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Finite, Name, Quotes, Seen, above_zero, agree, instrument
 
@@ -192,8 +192,16 @@ class _Head(msgspec.Struct):
     asks: msgspec.Raw
 
 
+class _Headed(msgspec.Struct):
+    """A reply that is one book."""
+
+    code: Literal["200000"]
+    data: _Head
+    msg: str = ""
+
+
 _BOOK = msgspec.json.Decoder(_Book, strict=False)
-_HEAD = msgspec.json.Decoder(_Head, strict=False)
+_HEADED = msgspec.json.Decoder(_Headed, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -210,15 +218,18 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
-def _depth(reply: Reply) -> Depth:
-    head = _HEAD.decode(answer(reply, VENUE))
-    # Without its clock, a whole number so long that all numbers would be looked at one by one.
-    refuse_beyond_float64(reply.body.replace(b":%d}" % head.ts, b"}"), reply.path)
-    who = Who(VENUE, read_name(head.symbol).kind, head.symbol)
-    return Depth(who, head.sequence, head.ts // 1_000, head.bids, head.asks)
+def _depths(_: Reply, told: Sequence[_Headed]) -> Depths:
+    heads = [each.data for each in told]
+    return Depths(
+        who=each_named([head.symbol for head in heads], lambda symbol: Who(VENUE, read_name(symbol).kind, symbol)),
+        sequence_id=[head.sequence for head in heads],
+        event_us=[head.ts // 1_000 for head in heads],
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
+    )
 
 
-order_books = Ladder(parse_order_book, _depth, b"[,]")
+order_books = Ladder(parse_order_book, _HEADED, _depths, b"[,]")
 
 
 class _Trade(msgspec.Struct, rename="camel"):

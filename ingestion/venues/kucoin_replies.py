@@ -12,7 +12,7 @@ from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotT
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.kucoin_answers import answer, asked, entries, from_ns
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who
 from ingestion.venues.sheets import Columns, HeadedSheet, Values, from_epoch
 from ingestion.venues.wire import NAMES_KEPT, Finite, Name, Seen, agree, instrument
 
@@ -164,8 +164,16 @@ class _Head(msgspec.Struct):
     asks: msgspec.Raw
 
 
+class _Headed(msgspec.Struct):
+    """A reply that is one book."""
+
+    code: Literal["200000"]
+    data: _Head
+    msg: str = ""
+
+
 _BOOK = msgspec.json.Decoder(_Book, strict=False)
-_HEAD = msgspec.json.Decoder(_Head, strict=False)
+_HEADED = msgspec.json.Decoder(_Headed, strict=False)
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -184,15 +192,20 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
-def _depth(reply: Reply) -> Depth:
-    symbol = asked(reply, VENUE)
+def _depths(question: Reply, told: Sequence[_Headed]) -> Depths:
+    symbol = asked(question, VENUE)
     read_pair(symbol)
-    refuse_beyond_float64(reply.body, reply.path)
-    head = _HEAD.decode(answer(reply, VENUE))
-    return Depth(Who(VENUE, "spot", symbol), head.sequence, head.time * 1_000, head.bids, head.asks)
+    heads = [each.data for each in told]
+    return Depths(
+        who=Who(VENUE, "spot", symbol),
+        sequence_id=[head.sequence for head in heads],
+        event_us=[head.time * 1_000 for head in heads],
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
+    )
 
 
-order_books = Ladder(parse_order_book, _depth)
+order_books = Ladder(parse_order_book, _HEADED, _depths)
 
 
 class _Trade(msgspec.Struct):

@@ -3,26 +3,24 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import Raw
 
 from ingestion.columns import INSTANT, schema_of
 from ingestion.records import Kind, OrderBook, Record
-from ingestion.venues.base import EARLIEST, LATEST, Parse, Reject, Reply
-from ingestion.venues.bulk import Bulk, Odd, Table, clocks
+from ingestion.venues.base import EARLIEST, LATEST, Parse, Reject, Reply, refuse_beyond_float64
+from ingestion.venues.bulk import SLIPS, Bulk, Odd, Table, clocks
+from ingestion.venues.levels import DIGITS, Shape
+from ingestion.venues.precision import has_long_decimals
 
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
+H = TypeVar("H")
+S = TypeVar("S", str, str | None)
 
-_DIGITS = b"0123456789."
-_IS_DIGIT = bytes(letter in _DIGITS for letter in range(256))
-_DOT, _ZERO, _COMMA = b".0,"
-_MOST = 1e300  # as `Finite`
 _SPAN_US = tuple(int(each.timestamp()) * 1_000_000 for each in (EARLIEST, LATEST))
 
 
@@ -34,49 +32,99 @@ class Who(NamedTuple):
     symbol: str
 
 
+class Depths(NamedTuple):
+    """Replies that are one book each, column by column; of sides the text, best level first."""
+
+    who: Who | Sequence[Who]  # one for all, or each its own
+    sequence_id: Sequence[int | None] | None
+    event_us: Sequence[int | None] | None
+    bids: Sequence[Raw | bytes]
+    asks: Sequence[Raw | bytes]
+
+
 class Depth(NamedTuple):
-    """A reply that is one book, its sides as they stand in it, best level first."""
+    """One of them."""
 
     who: Who
     sequence_id: int | None
     event_us: int | None
-    bids: Raw
-    asks: Raw
+    bids: Raw | bytes
+    asks: Raw | bytes
 
 
-class Ladder(Bulk):
+class Ladder(Bulk, Generic[H]):
     """A parser of books, and how to read the sides of many at once.
 
+    `head` decodes a reply but its sides, which stay text. `read` says the rest of all answers to one question, which it
+    is given without their bodies; it refuses what the parser does, but need not judge the sides.
     `level` is how a level is written, all digits and decimal points left out: `["",""]` is a price and a size as text,
-    `["",,]` would be a price as text with two numbers after it. `read` says the rest of a reply, refusing what the
-    parser does; it need not judge the sides. A price or size of zero, a sign or an exponent is for the parser, as is
-    a fraction in any other place. `also` are the shapes of levels in some of the venue's replies, as other markets or
-    years have them; `asks` is how a level is written there, where the size of an ask has a minus.
+    `["",,]` would be a price as text with two numbers after it. A price or size of zero, a sign or an exponent is for
+    the parser, as is a fraction in any other place. `also` are the shapes of levels in some of the venue's replies, as
+    other markets or years have them; `asks` is how a level is written there, where the size of an ask has a minus.
+    `held` is what the parser holds to 15 digits, and is looked through here.
     """
 
     def __init__(
         self,
         parse: Parse,
-        read: Callable[[Reply], Depth],
+        head: msgspec.json.Decoder[H],
+        read: Callable[[Reply, Sequence[H]], Depths],
         level: bytes = b'["",""]',
         at: tuple[int, int] = (0, 1),
         also: Mapping[bytes, tuple[int, int]] = MappingProxyType({}),
         *,
         asks: bytes | None = None,
+        held: Literal["reply", "levels", "nothing"] = "reply",
     ) -> None:
         self._parse = parse
+        self._head = head
         self._read = read
-        self._shapes = {each: _Shape(each, its_at) for each, its_at in ((level, at), *also.items())}
-        self._asks = None if asks is None else _Shape(asks, at)
+        self._holds_replies = held == "reply"
+        shapes = {level: at, **also}
+        self._shapes = [Shape(each, its_at, is_held=held == "levels") for each, its_at in shapes.items()]
+        self._asks = None if asks is None else Shape(asks, at, is_held=held == "levels")
 
     def __call__(self, reply: Reply) -> Iterator[Record | Reject]:
         return self._parse(reply)
 
     def told(self, reply: Reply) -> Depth:
-        return self._read(reply)
+        if self._holds_replies:
+            refuse_beyond_float64(reply.body, reply.path)
+        return self._depths(reply, [self._head.decode(reply.body)])[0]
+
+    def all_told(self, replies: Sequence[Reply]) -> dict[int, Depth]:
+        asked: dict[tuple[str, int], tuple[list[int], list[H]]] = {}  # who asks the same again shares its query
+        for place, reply in enumerate(replies):
+            try:
+                head = self._head.decode(reply.body)
+            except SLIPS:
+                continue
+            places, heads = asked.setdefault((reply.path, id(reply.query)), ([], []))
+            places.append(place)
+            heads.append(head)
+        told: dict[int, Depth] = {}
+        for places, heads in asked.values():
+            try:
+                told.update(zip(places, self._depths(replies[places[0]], heads), strict=True))
+            except SLIPS:
+                of_each = super().all_told([replies[place] for place in places])
+                told.update((places[number], depth) for number, depth in of_each.items())
+        if self._holds_replies and has_long_decimals(b"\n".join([reply.body for reply in replies])):
+            told = {place: depth for place, depth in told.items() if not has_long_decimals(replies[place].body)}
+        return told if len(asked) == 1 else dict(sorted(told.items()))
+
+    def _depths(self, asked: Reply, heads: Sequence[H]) -> list[Depth]:
+        told = self._read(Reply(asked.path, asked.query, b"", EARLIEST), heads)
+        whos = [told.who] * len(heads) if isinstance(told.who, Who) else told.who
+        sequence_ids, event_us = (
+            [None] * len(heads) if each is None else each for each in (told.sequence_id, told.event_us)
+        )
+        return list(map(Depth._make, zip(whos, sequence_ids, event_us, told.bids, told.asks, strict=True)))
 
     def join(self, hour: datetime, replies: Sequence[Reply], told: Sequence[Depth]) -> list[Table]:
-        places: dict[_Shape, list[int]] = {}
+        if len(self._shapes) == 1:
+            return [(OrderBook, self._table(self._shapes[0], hour, replies, told))]
+        places: dict[Shape, list[int]] = {}
         for place, depth in enumerate(told):
             places.setdefault(self._shape_of(depth), []).append(place)
         tables, odd = [], []
@@ -89,28 +137,26 @@ class Ladder(Bulk):
             raise Odd(odd)
         return [(OrderBook, table) for table in tables]
 
-    def _shape_of(self, depth: Depth) -> "_Shape":
+    def _shape_of(self, depth: Depth) -> Shape:
         """As the first level is written; any, where none of ours is."""
-        first, *others = self._shapes.values()
-        if others:
-            side = bytes(depth.bids) if len(depth.bids) > len(b"[]") else bytes(depth.asks)
-            for level, shape in self._shapes.items():
-                if side[1 : side.find(level[-1:], 1) + 1].translate(None, _DIGITS) == level:
-                    return shape
-        return first
+        side = bytes(depth.bids) if len(depth.bids) > len(b"[]") else bytes(depth.asks)
+        for shape in self._shapes:
+            if side[1 : side.find(shape.level[-1:], 1) + 1].translate(None, DIGITS) == shape.level:
+                return shape
+        return self._shapes[0]
 
-    def _table(self, shape: "_Shape", hour: datetime, replies: Sequence[Reply], told: Sequence[Depth]) -> pa.Table:
-        bids = shape.levels([bytes(depth.bids) for depth in told])
-        asks = (self._asks or shape).levels([bytes(depth.asks) for depth in told])
-        is_early = np.array([each.event_us is not None and not _is_instant(each.event_us) for each in told], np.bool_)
-        odd = is_early | bids.is_odd | asks.is_odd
+    def _table(self, shape: Shape, hour: datetime, replies: Sequence[Reply], told: Sequence[Depth]) -> pa.Table:
+        whos, sequence_ids, event_us, bid_texts, ask_texts = zip(*told, strict=True)
+        bids, asks = shape.read(bid_texts), (self._asks or shape).read(ask_texts)
+        event_ts = pa.array(event_us, pa.int64())
+        odd = bids.is_odd | asks.is_odd | _are_no_instants(event_ts)
         if odd.any():
             raise Odd(np.flatnonzero(odd).tolist())
         columns = {
             **clocks(hour, replies, pa.array(np.arange(len(told)))),
-            **{name: pa.array([getattr(each.who, name) for each in told], pa.string()) for name in Who._fields},
-            "event_ts": pa.array([each.event_us for each in told], pa.int64()).cast(INSTANT),
-            "sequence_id": pa.array([each.sequence_id for each in told], pa.int64()),
+            **_named(whos),
+            "event_ts": event_ts.cast(INSTANT),
+            "sequence_id": pa.array(sequence_ids, pa.int64()),
             "bid_px": bids.px,
             "bid_qty": bids.qty,
             "ask_px": asks.px,
@@ -119,104 +165,21 @@ class Ladder(Bulk):
         return pa.table(columns, schema=schema_of(OrderBook))
 
 
-def _is_instant(microseconds: int) -> bool:
-    return _SPAN_US[0] <= microseconds < _SPAN_US[1]
+def each_named(symbols: Sequence[S], who: Callable[[S], Who]) -> list[Who]:
+    """Whose books these are, as `who` says of each symbol."""
+    known = {symbol: who(symbol) for symbol in dict.fromkeys(symbols)}
+    return [known[symbol] for symbol in symbols]
 
 
-class _Side(NamedTuple):
-    px: Any
-    qty: Any
-    is_odd: Bools
+def _named(whos: Sequence[Who]) -> dict[str, Any]:
+    known = dict(zip(map(id, whos), whos, strict=True))  # mostly few, of many books each
+    numbers = {key: number for number, key in enumerate(known)}
+    rows = pa.array([numbers[key] for key in map(id, whos)])
+    columns = zip(*known.values(), strict=True)
+    return {name: pa.array(of, pa.string()).take(rows) for name, of in zip(Who._fields, columns, strict=True)}
 
 
-class _Shape:
-    """How levels are written."""
-
-    def __init__(self, level: bytes, at: tuple[int, int]) -> None:
-        self._level = level
-        self._at = at
-        self._width = level.count(b",") + 1  # numbers a level
-        self._opening = level[:1]
-        self._has_names = b":" in level
-        self._marks = bytes(set(b"[]" + level) - set(b","))
-        self._levels = level + b","  # as many as the longest side had
-
-    def levels(self, sides: Sequence[bytes]) -> _Side:
-        """Lists of prices and sizes, and which sides are not plain: numbers over zero in levels of this shape."""
-        openings = int(self._opening == b"[")  # the list's own bracket
-        counts = np.array([max(0, side.count(self._opening) - openings) for side in sides], dtype=np.int64)
-        begun = b"[" + self._level[:1]
-        is_odd = np.array([side != b"[]" and not side.startswith(begun) for side in sides], dtype=np.bool_)
-        if is_odd.any():  # a number, a list of numbers: without its digits it would be nothing
-            return _Side(None, None, is_odd)
-        told = [side for side in sides if side != b"[]"]
-        text = b",".join(told)
-        shape = b",".join(self._of(count) for count in counts.tolist() if count)
-        if text.translate(None, _DIGITS) != shape or not self._is_named(text, int(counts.sum())):
-            is_odd[:] = [
-                side != b"[]" and (side.translate(None, _DIGITS) != self._of(count) or not self._is_named(side, count))
-                for side, count in zip(sides, counts.tolist(), strict=True)
-            ]
-            return _Side(None, None, is_odd)
-        numbers, is_strange = self._numbers(text.translate(None, self._marks))
-        if is_strange.any():
-            is_odd[np.searchsorted(np.cumsum(counts) * self._width, np.flatnonzero(is_strange), side="right")] = True
-            return _Side(None, None, is_odd)
-        ends = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
-        px, qty = (pa.ListArray.from_arrays(ends, pa.array(numbers[place :: self._width])) for place in self._at)  # type: ignore[call-overload]
-        return _Side(px, qty, is_odd)
-
-    def _of(self, count: int) -> bytes:
-        """A side of so many levels without its digits."""
-        length = count * (len(self._level) + 1)
-        while len(self._levels) < length:
-            self._levels *= 2
-        return b"[" + self._levels[: length - 1] + b"]"
-
-    def _is_named(self, text: bytes, count: int) -> bool:
-        """Whether the names in so many levels have no digits of their own, which the shape would not show."""
-        return not self._has_names or _runs(text) == count * self._width
-
-    def _numbers(self, text: bytes) -> tuple[Floats, Bools]:
-        """Numbers between commas, and which are not as they should be: prices and sizes over zero, others whole."""
-        if not text:
-            return np.zeros(0), np.zeros(0, dtype=np.bool_)
-        letters = np.frombuffer(text, dtype=np.uint8)
-        cuts = np.flatnonzero(letters == _COMMA)
-        starts, ends = np.concatenate([[0], cuts + 1]), np.concatenate([cuts, [len(text)]])
-        lengths = ends - starts
-        is_strange = _are_no_decimals(letters, starts, ends)
-        others = [place for place in range(self._width) if place not in self._at]
-        if others:
-            pointed = np.searchsorted(cuts, np.flatnonzero(letters == _DOT))
-            is_strange[pointed[np.isin(pointed % self._width, others)]] = True
-        if is_strange.any():
-            return np.zeros(0), is_strange
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-        digits = pa.py_buffer(text.translate(None, b","))
-        spelled = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), digits)  # type: ignore[arg-type]
-        try:
-            numbers = np.asarray(spelled.cast(pa.float64()), dtype=np.float64)
-        except pa.ArrowInvalid:  # 1.2.3
-            return np.zeros(0), np.asarray(pc.greater(pc.count_substring(spelled, "."), 1), dtype=np.bool_)  # type: ignore[call-overload]
-        for place in self._at:
-            is_strange[place :: self._width] = ~(
-                (numbers[place :: self._width] > 0) & (numbers[place :: self._width] <= _MOST)
-            )
-        return numbers, is_strange
-
-
-def _are_no_decimals(letters: npt.NDArray[np.uint8], starts: Any, ends: Any) -> Bools:
-    """Which are nothing, or not as JSON writes numbers: 00.5, .5, 5."""
-    lengths = ends - starts
-    first, last = letters[np.minimum(starts, len(letters) - 1)], letters[ends - 1]
-    is_strange: Bools = (lengths == 0) | (first == _DOT) | (last == _DOT)
-    led = np.flatnonzero((first == _ZERO) & (lengths > 1))
-    is_strange[led] |= letters[starts[led] + 1] != _DOT
-    return is_strange
-
-
-def _runs(text: bytes) -> int:
-    """How many runs of digits and decimal points there are."""
-    is_digit = np.frombuffer(text.translate(_IS_DIGIT), dtype=np.uint8)
-    return int(np.count_nonzero(is_digit[1:] > is_digit[:-1]))
+def _are_no_instants(microseconds: "pa.Array[Any]") -> npt.NDArray[np.bool_]:
+    earliest, latest = _SPAN_US
+    told = np.asarray(microseconds.fill_null(earliest), dtype=np.int64)
+    return (told < earliest) | (told >= latest)

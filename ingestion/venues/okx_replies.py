@@ -3,7 +3,7 @@
 Sizes are contracts for derivatives and base coin for spot; a blank field means absent.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Literal, TypeVar
 
@@ -11,7 +11,7 @@ import msgspec
 
 from ingestion.records import Kind, OrderBook, Record
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
-from ingestion.venues.ladders import Depth, Ladder, Who
+from ingestion.venues.ladders import Depths, Ladder, Who
 from ingestion.venues.okx_names import read_name
 from ingestion.venues.wire import Blank, Finite, Name, Seen, instrument
 
@@ -194,18 +194,17 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     return each(reply, _BOOK, read)
 
 
-def _depth(reply: Reply) -> Depth:
-    symbol = reply.query.get("instId", "")
-    refuse_beyond_float64(reply.body, f"okx {symbol} book")
-    (head,) = _HEADED.decode(reply.body).data
-    return Depth(
+def _depths(asked: Reply, told: Sequence[_Headed]) -> Depths:
+    symbol = asked.query.get("instId", "")
+    heads = [head for each in told for head in each.data]
+    return Depths(
         who=Who("okx", read_name(symbol).kind, symbol),
-        sequence_id=head.seq_id,
-        event_us=head.ts * 1_000,
-        bids=head.bids,
-        asks=head.asks,
+        sequence_id=[head.seq_id for head in heads],
+        event_us=[head.ts * 1_000 for head in heads],
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
     )
 
 
 # `market/books`, as `parse_order_book` reads it.
-order_books = Ladder(parse_order_book, _depth, level=b'["","","",""]')
+order_books = Ladder(parse_order_book, _HEADED, _depths, level=b'["","","",""]')
