@@ -118,6 +118,8 @@ def _measured(pipeline: str, kind: raw_replies.Kind, path: Path, folder: Path) -
     }[pipeline]
     if pipeline == "raw to lake":
         import ingestion.ingest  # noqa: F401 (what it takes to import is not the work)
+
+        pa.set_memory_pool(pa.system_memory_pool())  # as `ingest` does
     with pq.ParquetWriter(folder / "warm", pa.schema([("n", pa.int64())])) as writer:  # imports some of pandas
         writer.write_table(pa.table({"n": [1]}))
     idle_mb = _peak_mb()

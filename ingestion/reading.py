@@ -23,7 +23,7 @@ STREAM = "stream"  # the raw dataset of WebSocket frames
 VENDOR_FILES = frozenset({"tardis", "binance_vision"})  # raw datasets of files that were imported
 
 _SHOWN_BYTES = 4096  # of a reply that is refused
-_BULK_BYTES = 1024 * 1024  # of replies that are read at once
+_BULK_BYTES = 2 * 1024 * 1024  # of replies that are read at once
 _MAX_QUESTIONS = 4096  # remembered of one object
 _STREAM_ITEMS = 500  # handed on at once
 _RECORD_BYTES, _BOOK_BYTES = 300, 6_000  # about what a record of a stream takes

@@ -1,6 +1,7 @@
 """What every Bybit v5 reply shares: the return code, the venue's clock, the list."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -36,8 +37,17 @@ class _Listed(msgspec.Struct):
     list: msgspec.Raw
 
 
+class _Answered(msgspec.Struct, rename="camel"):
+    """A whole reply that is no error."""
+
+    ret_code: Literal[0]
+    ret_msg: str
+    result: _Listed
+    time: int | None = None
+
+
 _ANSWER = msgspec.json.Decoder(Answer)
-_LISTED = msgspec.json.Decoder(_Listed)
+_LISTED, _ANSWERED = msgspec.json.Decoder(_Listed), msgspec.json.Decoder(_Answered)
 _LISTING = msgspec.json.Decoder(Listing)
 
 
@@ -55,7 +65,10 @@ def listing(found: Answer, reply: Reply) -> Listing:
 
 def row_list(reply: Reply) -> msgspec.Raw:
     """The list of a reply's rows."""
-    return decode(_LISTED, bytes(answer(reply).result), f"bybit {reply.path}: result").list
+    try:
+        return _ANSWERED.decode(reply.body).result.list
+    except msgspec.DecodeError:  # in two steps, which say what is wrong
+        return decode(_LISTED, bytes(answer(reply).result), f"bybit {reply.path}: result").list
 
 
 def seen_by(reply: Reply, symbol: str, kind: Kind, event_ts: datetime | None) -> Seen:

@@ -35,6 +35,13 @@ class _Listed(msgspec.Struct):
     has_more: bool
 
 
+class _Answered(msgspec.Struct):
+    """A whole reply that is no error."""
+
+    result: _Listed
+    error: None = None
+
+
 class _Trade(msgspec.Struct):
     trade_id: str
     instrument_name: str
@@ -46,13 +53,17 @@ class _Trade(msgspec.Struct):
 
 
 _TRADES, _LISTED = msgspec.json.Decoder(_Trades), msgspec.json.Decoder(_Listed)
+_ANSWERED = msgspec.json.Decoder(_Answered)
 _TRADE = msgspec.json.Decoder(_Trade)
 _NUMBER = msgspec.json.Decoder(Finite)
 _OPPOSITE: dict[str, Literal["buy", "sell"]] = {"buy": "sell", "sell": "buy"}
 
 
 def _listed_trades(reply: Reply) -> msgspec.Raw:
-    found = decode(_LISTED, bytes(answer(reply).result), f"deribit {reply.path}: result").trades
+    try:
+        found = _ANSWERED.decode(reply.body).result.trades
+    except msgspec.DecodeError:  # in two steps, which say what is wrong
+        found = decode(_LISTED, bytes(answer(reply).result), f"deribit {reply.path}: result").trades
     start = reply.query.get("start_timestamp", "")
     is_empty = bytes(found)[1:-1].strip() == b""
     if is_empty and start.isdigit() and reply.captured_ts - instant(int(start)) > KEPT:

@@ -38,6 +38,7 @@ class Rows:
         self.starts = starts
         self._letters = letters
         self._spans = spans
+        self._texts: dict[str, Any] = {}
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -58,11 +59,13 @@ class Rows:
 
     def texts(self, name: str) -> Any:
         """A column of what stands there, without its quotes."""
-        _, starts, ends = self._spans[name]
-        cuts = np.empty(2 * len(starts), dtype=np.int32)
-        cuts[::2], cuts[1::2] = starts, ends
-        pieces: Any = pa.StringArray.from_buffers(len(cuts) - 1, pa.py_buffer(cuts), pa.py_buffer(self._letters))  # type: ignore[arg-type]
-        return pieces.take(pa.array(np.arange(0, len(cuts), 2, dtype=np.int32)))
+        if name not in self._texts:
+            _, starts, ends = self._spans[name]
+            cuts = np.empty(2 * len(starts), dtype=np.int32)
+            cuts[::2], cuts[1::2] = starts, ends
+            pieces: Any = pa.StringArray.from_buffers(len(cuts) - 1, pa.py_buffer(cuts), pa.py_buffer(self._letters))  # type: ignore[arg-type]
+            self._texts[name] = pieces.take(pa.array(np.arange(0, len(cuts), 2, dtype=np.int32)))
+        return self._texts[name]
 
 
 class Template:
