@@ -20,8 +20,8 @@ from ingestion.records import Record
 from ingestion.venues import VENUES
 from ingestion.venues.base import Refused, Reject, Reply, refuse_beyond_float64
 from ingestion.venues.bulk import Bulk, Joined
+from ingestion.venues.columnwise import from_written
 from ingestion.venues.ladders import Ladder
-from ingestion.venues.sheets import from_written
 from tests.conftest import RECORDINGS
 from tests.read_replies import EXAMPLES, examples, read_folder
 

@@ -25,10 +25,10 @@ from ingestion.venues.binance import (
     source,
 )
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.columnwise import by_name, chosen, distinct, one_of, where_any
+from ingestion.venues.columnwise import by_name, chosen, distinct, from_epoch, one_of, sides, where_any
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depths, Ladder, Who, each_named
-from ingestion.venues.sheets import Columns, Values, from_epoch, sides
+from ingestion.venues.sheets import Columns, Values
 from ingestion.venues.wire import NAMES_KEPT
 
 
@@ -171,8 +171,8 @@ def best_quotes(market: Market) -> Grid[Best]:
     def columns(reply: Reply, told: Fields[Best]) -> Iterator[Columns]:
         asked = reply.query.get("symbol")
         kinds = by_name(told.symbol, lambda symbol: who(reply.path, asked, symbol).kind)
-        for kind in sorted(distinct(kinds)):
-            of = np.flatnonzero(one_of(kinds, kind))
+        for kind in sorted(names := distinct(kinds)):
+            of = None if len(names) == 1 else np.flatnonzero(one_of(kinds, kind))
             fields = {
                 "venue": market.venue,
                 "symbol": chosen(told.symbol, of),
@@ -183,7 +183,7 @@ def best_quotes(market: Market) -> Grid[Best]:
                 "ask_px": chosen(where_any(told.ask_price, told.ask_price), of),
                 "ask_qty": chosen(where_any(told.ask_price, told.ask_qty), of),
             }
-            yield Columns(TICKERS[kind], len(of), fields, of)
+            yield Columns(TICKERS[kind], len(told) if of is None else len(of), fields, of)
 
     return Grid(partial(row_list, market), Best, columns)
 

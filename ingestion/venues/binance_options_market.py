@@ -25,8 +25,9 @@ from ingestion.venues.binance import (
 )
 from ingestion.venues.binance_options_replies import MARKET
 from ingestion.venues.bulk import Unplain
+from ingestion.venues.columnwise import from_epoch
 from ingestion.venues.ladders import Depths, Ladder, Who
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
+from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import NAMES_KEPT
 
 

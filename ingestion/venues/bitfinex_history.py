@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 import msgspec
-import numpy as np
 
 from ingestion.records import Candle, FundingRate, Liquidation, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, instant, rows
 from ingestion.venues.bitfinex_names import FUNDING_INTERVAL_S, read_name
 from ingestion.venues.bitfinex_replies import Unread, asked, each, row_list, seen_by
+from ingestion.venues.columnwise import from_epoch, of_each, sides
 from ingestion.venues.grids import Fields, Grid
-from ingestion.venues.sheets import Columns, Values, from_epoch, sides
+from ingestion.venues.sheets import Columns, Values
 from ingestion.venues.wire import Finite
 
 INTERVALS_S = {"1m": 60, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "3h": 10_800, "6h": 21_600} | {
@@ -91,7 +91,6 @@ def _listed_trades(reply: Reply) -> msgspec.Raw:
 
 def _trade_columns(reply: Reply, fills: Fields[Fill]) -> list[Columns]:
     symbol = asked(reply, _TRADES)
-    amounts = np.array(fills.amount)
     fields: dict[str, Values] = {
         "venue": "bitfinex",
         "symbol": symbol,
@@ -99,8 +98,8 @@ def _trade_columns(reply: Reply, fills: Fields[Fill]) -> list[Columns]:
         "event_ts": from_epoch(fills.time),
         "trade_id": fills.id,
         "px": fills.price,
-        "qty": np.abs(amounts),
-        "side": sides(amounts <= 0),
+        "qty": of_each(fills.amount, abs),
+        "side": sides(of_each(fills.amount, lambda amount: amount <= 0)),
     }
     return [Columns(Trade, len(fills), fields)]
 

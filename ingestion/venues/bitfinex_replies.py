@@ -15,8 +15,9 @@ from ingestion.records import Instrument, Kind, OpenInterest, OrderBook, PerpTic
 from ingestion.venues.base import ANY, Refused, Reject, Reply, decode, instant, rows
 from ingestion.venues.bitfinex_names import FUNDING_INTERVAL_S, read_name, read_terms
 from ingestion.venues.bulk import Unplain
+from ingestion.venues.columnwise import from_epoch, where_given
 from ingestion.venues.ladders import Depths, Ladder, Who
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, where_given
+from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Finite, Seen, agree
 
 Unread: TypeAlias = Any  # a position that the documentation leaves open, or that is not stored

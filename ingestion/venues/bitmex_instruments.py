@@ -15,7 +15,8 @@ from ingestion.columns import EPOCH, MICROSECOND
 from ingestion.records import FutureTicker, Instrument, Kind, OpenInterest, PerpTicker, SpotTicker
 from ingestion.venues.base import ANY, Refused, Reply, decode
 from ingestion.venues.bitmex_names import coin, kind_of, settlement
-from ingestion.venues.sheets import Columns, Sheet, Values, from_written, where_given
+from ingestion.venues.columnwise import from_written, where_given
+from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Finite, agree, instant_written
 
 T = TypeVar("T")

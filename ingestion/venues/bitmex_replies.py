@@ -13,9 +13,9 @@ from ingestion.records import Candle, FundingRate, IndexPrice, OrderBook, Record
 from ingestion.venues.base import Refused, Reject, Reply, decode, rows
 from ingestion.venues.bitmex_instruments import Interval, each, row_list, seconds
 from ingestion.venues.bitmex_names import coin, kind_of
-from ingestion.venues.columnwise import by_name, one_of
+from ingestion.venues.columnwise import by_name, from_written, one_of, sides
 from ingestion.venues.grids import Fields, Grid
-from ingestion.venues.sheets import Columns, Values, from_written, sides
+from ingestion.venues.sheets import Columns, Values
 from ingestion.venues.wire import Finite, Seen, instant_written
 
 INTERVALS_S = {"1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400}

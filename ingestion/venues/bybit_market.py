@@ -18,10 +18,10 @@ from ingestion.venues.base import (
 )
 from ingestion.venues.bybit_answers import answer, kind_asked, listing, row_list, seen_by
 from ingestion.venues.bybit_names import amount_unit, read_name
-from ingestion.venues.columnwise import by_name, one_of
+from ingestion.venues.columnwise import by_name, from_epoch, one_of, sides
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depths, Ladder, Who, each_named
-from ingestion.venues.sheets import Columns, Values, from_epoch, sides
+from ingestion.venues.sheets import Columns, Values
 from ingestion.venues.wire import Finite, Name, agree, instrument
 
 

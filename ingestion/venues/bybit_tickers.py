@@ -15,7 +15,8 @@ from ingestion.records import FutureTicker, Kind, OpenInterest, OptionQuote, Per
 from ingestion.venues.base import Refused, Reply
 from ingestion.venues.bybit_answers import Answer, answer, listing
 from ingestion.venues.bybit_names import FUNDED_EVERY_8H, FUNDING_INTERVAL_S, read_name
-from ingestion.venues.sheets import Columns, HeadedSheet, Values, from_epoch
+from ingestion.venues.columnwise import from_epoch
+from ingestion.venues.sheets import Columns, HeadedSheet, Values
 from ingestion.venues.wire import Blank, Finite, Name, agree
 
 

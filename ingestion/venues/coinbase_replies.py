@@ -13,10 +13,10 @@ import msgspec
 from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotTicker, Trade
 from ingestion.venues.base import ANY, Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.columnwise import one_of
+from ingestion.venues.columnwise import from_written, one_of, sides, where_given
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depths, Ladder, Who
-from ingestion.venues.sheets import Columns, Values, from_written, sides, where_given
+from ingestion.venues.sheets import Columns, Values
 from ingestion.venues.wire import Finite, Name, Seen, above_zero, agree, instant_written, instrument
 
 TRADES_A_PAGE = 1_000

@@ -1,7 +1,8 @@
 """What venues say of whole columns: each a list, where rows were read one by one, or an array, where thousands were."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -9,11 +10,56 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.venues.base import refuse_beyond_float64
+from ingestion.columns import EPOCH, INSTANT, MICROSECOND, ints
+from ingestion.venues.base import EARLIEST, LATEST, Refused, instant, refuse_beyond_float64
 from ingestion.venues.bulk import Unplain
+from ingestion.venues.wire import instant_written
 
+V = TypeVar("V")
+
+Ints = npt.NDArray[np.int64]
+
+_EARLIEST_US, _LATEST_US = ((each - EPOCH) // MICROSECOND for each in (EARLIEST, LATEST))
+_SIDES: Any = pa.array(["buy", "sell"])
+_MANY = 16  # texts: for fewer, Arrow's casts take longer than to read them one by one
 _MOST = 1e300  # as `Finite`
 _EXACT = 15  # digits
+
+
+def from_epoch(values: Sequence[float] | npt.NDArray[Any], unit_s: float = 1e-3) -> Ints:
+    """Counts since 1970 as microseconds; by default of milliseconds. `Refused` as `instant`."""
+    try:
+        microseconds = np.rint(np.array(values, dtype=np.float64) * (unit_s * 1e6))
+    except OverflowError:
+        microseconds = np.array([np.inf])
+    if len(values) and not (microseconds.min() >= _EARLIEST_US and microseconds.max() < _LATEST_US):
+        for value in values:
+            instant(value, unit_s)
+    return microseconds.astype(np.int64)
+
+
+def from_written(values: "list[str] | pa.Array[Any]") -> Any:
+    """ISO 8601 instants as microseconds, in an array if they came in one; `Refused` as `instant_written`."""
+    if len(values) >= _MANY:
+        with suppress(pa.ArrowInvalid, Refused):
+            told = ints(pa.array(values, pa.string()).cast(INSTANT))
+            from_epoch([int(told.min()), int(told.max())], 1e-6)
+            return told.tolist() if isinstance(values, list) else told
+    texts: list[Any] = values if isinstance(values, list) else values.to_pylist()
+    return [(instant_written(text) - EPOCH) // MICROSECOND for text in texts]
+
+
+def where_given(values: Sequence[V | None], read: Callable[[list[V]], Sequence[int] | Ints]) -> list[int | None]:
+    """As `read` has those that are not missing."""
+    found = iter(read([value for value in values if value is not None]))
+    return [None if value is None else int(next(found)) for value in values]
+
+
+def sides(are_sales: Sequence[bool] | npt.NDArray[np.bool_]) -> Any:
+    """Of the order that took."""
+    if isinstance(are_sales, np.ndarray):
+        return _SIDES.take(pa.array(are_sales.view(np.int8)))
+    return ["sell" if is_sale else "buy" for is_sale in are_sales]
 
 
 def one_of(values: Any, word: str) -> Any:
@@ -23,9 +69,16 @@ def one_of(values: Any, word: str) -> Any:
     return np.asarray(pc.equal(values, pa.scalar(word)), dtype=np.bool_)
 
 
+def of_each(values: Any, of: Callable[[Any], Any]) -> Any:
+    """What `of` makes of each number; it is asked for a whole array at once."""
+    return [of(value) for value in values] if isinstance(values, list) else of(values)
+
+
 def by_name(values: Any, read: Callable[[str], str]) -> Any:
     """What `read` says of each text, asked once for each that is another."""
     if isinstance(values, list):
+        if len(values) == 1:
+            return [read(values[0])]
         known = {value: read(value) for value in dict.fromkeys(values)}
         return [known[value] for value in values]
     named = values.dictionary_encode()
@@ -59,8 +112,10 @@ def exact(values: Any, decoder: msgspec.json.Decoder[float], what: str) -> Any:
     return numbers
 
 
-def chosen(values: Any, places: npt.NDArray[np.int64]) -> Any:
-    """Those at these places."""
+def chosen(values: Any, places: npt.NDArray[np.int64] | None) -> Any:
+    """Those at these places, or all."""
+    if places is None:
+        return values
     if isinstance(values, list):
         return [values[place] for place in places.tolist()]
     return values[places] if isinstance(values, np.ndarray) else values.take(pa.array(places))

@@ -9,11 +9,11 @@ import numpy as np
 
 from ingestion.records import Candle, FundingRate, Liquidation, Record, Trade, VolatilityIndex
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, rows
-from ingestion.venues.columnwise import by_name, chosen, exact
+from ingestion.venues.columnwise import by_name, chosen, exact, from_epoch
 from ingestion.venues.deribit_names import read_name
 from ingestion.venues.deribit_replies import answer, listed, seen_by
 from ingestion.venues.grids import Fields, Grid
-from ingestion.venues.sheets import Columns, Values, from_epoch
+from ingestion.venues.sheets import Columns, Values
 from ingestion.venues.wire import Finite, Name
 
 SETTLED_EVERY_S = 3_600  # a point of the funding history is an hour

@@ -9,9 +9,10 @@ import msgspec
 
 from ingestion.records import FutureTicker, Kind, OpenInterest, OptionQuote, PerpTicker, Record, SpotTicker
 from ingestion.venues.base import Refused, Reject, Reply, rows
+from ingestion.venues.columnwise import from_epoch
 from ingestion.venues.deribit_names import FUNDING_INTERVAL_S, amount_unit, read_name
 from ingestion.venues.deribit_replies import answer, listed, seen_by
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
+from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Finite, Name, Quotes, Seen, above_zero, touch
 
 

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from ingestion.records import Candle, FundingRate, Liquidation, OrderBook, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.columnwise import distinct, or_else
+from ingestion.venues.columnwise import distinct, from_epoch, of_each, or_else, sides
 from ingestion.venues.gate_answers import (
     asked,
     at_s,
@@ -30,7 +30,7 @@ from ingestion.venues.gate_spot import interval_s
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depths, Ladder, Who
 from ingestion.venues.settlements import with_intervals
-from ingestion.venues.sheets import Columns, Values, from_epoch, sides
+from ingestion.venues.sheets import Columns, Values
 from ingestion.venues.wire import Finite
 
 
@@ -121,17 +121,16 @@ def _trade_columns(reply: Reply, fills: Fields[_Trade]) -> list[Columns]:
     kind, settle = market_of(reply)
     for symbol in distinct(fills.contract):
         refuse_foreign(symbol, kind, settle)
-    sizes = np.array(fills.size)
     seconds = or_else(fills.create_time_ms, fills.create_time)
     fields: dict[str, Values] = {
         "venue": "gate",
         "symbol": fills.contract,
         "kind": kind,
-        "event_ts": from_epoch(np.rint(np.array(seconds) * 1_000)),
+        "event_ts": from_epoch(of_each(seconds, lambda at: np.rint(at * 1_000))),
         "trade_id": fills.id,
         "px": fills.price,
-        "qty": np.abs(sizes),
-        "side": sides(sizes < 0),
+        "qty": of_each(fills.size, abs),
+        "side": sides(of_each(fills.size, lambda size: size < 0)),
     }
     return [Columns(Trade, len(fills), fields)]
 

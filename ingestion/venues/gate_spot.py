@@ -11,12 +11,12 @@ from msgspec import UNSET
 from ingestion.records import Candle, OrderBook, Record, SpotTicker, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.columnwise import distinct, exact, or_else
+from ingestion.venues.columnwise import distinct, exact, from_epoch, of_each, or_else
 from ingestion.venues.gate_answers import asked, at_ms, entries, refuse_failure, refuse_merged, row_list, seen_by
 from ingestion.venues.gate_names import read_pair
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.ladders import Depths, Ladder, Who
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
+from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Blank, Finite, Name, agree, instrument
 
 INTERVALS_S = {"10s": 10, "1m": 60, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "4h": 14_400, "8h": 28_800}
@@ -169,7 +169,7 @@ def _trade_columns(reply: Reply, fills: Fields[_Trade]) -> list[Columns]:
         "venue": "gate",
         "symbol": symbols,
         "kind": "spot",
-        "event_ts": from_epoch(np.rint(np.array(fills.create_time_ms) * 1_000), 1e-6),
+        "event_ts": from_epoch(of_each(fills.create_time_ms, lambda at_ms: np.rint(at_ms * 1_000)), 1e-6),
         "trade_id": fills.id,
         "px": exact(fills.price, _NUMBER, of),
         "qty": exact(fills.amount, _NUMBER, of),

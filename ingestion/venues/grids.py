@@ -40,7 +40,8 @@ class Fields(Generic[T]):
         return len(self._rows)
 
     def __getattr__(self, name: str) -> Any:
-        return list(map(attrgetter(name), self._rows))
+        rows = self._rows
+        return [getattr(rows[0], name)] if len(rows) == 1 else list(map(attrgetter(name), rows))
 
 
 class HeadedGrid(Page[T], Generic[H, T]):

@@ -11,11 +11,12 @@ import msgspec
 from ingestion.records import Candle, FundingRate, Kind, Liquidation, OrderBook, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, refuse_beyond_float64, rows
 from ingestion.venues.bulk import Unplain
+from ingestion.venues.columnwise import from_epoch
 from ingestion.venues.htx_futures_answers import ANSWER, Answer, answer, channel, counted_once, entries, inner, seen_by
 from ingestion.venues.htx_futures_names import VENUE, read_name
 from ingestion.venues.ladders import Depths, Ladder, Who
 from ingestion.venues.settlements import with_intervals
-from ingestion.venues.sheets import Columns, HeadedSheet, Values, from_epoch
+from ingestion.venues.sheets import Columns, HeadedSheet, Values
 from ingestion.venues.wire import Finite
 
 PERIODS_S = {"1min": 60, "5min": 300, "15min": 900, "30min": 1_800, "60min": 3_600, "1hour": 3_600, "4hour": 14_400}

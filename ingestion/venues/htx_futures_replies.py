@@ -11,9 +11,10 @@ import msgspec
 
 from ingestion.records import FutureTicker, IndexPrice, Kind, OpenInterest, PerpTicker, Record
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, rows
+from ingestion.venues.columnwise import from_epoch
 from ingestion.venues.htx_futures_answers import answer, channel, counted_once, entries, seen_by
 from ingestion.venues.htx_futures_names import VENUE, contract_code, read_index, read_name
-from ingestion.venues.sheets import Columns, HeadedSheet, Sheet, Values, from_epoch
+from ingestion.venues.sheets import Columns, HeadedSheet, Sheet, Values
 from ingestion.venues.wire import Blank, Finite, above_zero, agree, instrument
 
 Hours = Annotated[int, msgspec.Meta(ge=1, le=24)]

@@ -11,10 +11,11 @@ import msgspec
 
 from ingestion.records import Candle, FundingRate, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, rows
+from ingestion.venues.columnwise import from_epoch, sides
 from ingestion.venues.hyperliquid_names import read_coin
 from ingestion.venues.hyperliquid_replies import seen_by, source
 from ingestion.venues.settlements import with_intervals
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, sides
+from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Finite
 
 INTERVALS_S = {"1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "2h": 7_200, "4h": 14_400} | {

@@ -9,9 +9,10 @@ import msgspec
 
 from ingestion.records import Candle, FundingRate, Liquidation, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, rows
+from ingestion.venues.columnwise import from_epoch, from_written, sides
 from ingestion.venues.kraken_futures_names import read_name, spelled
 from ingestion.venues.kraken_futures_replies import FUNDING_UNIT_S, answer, listed, seen_by
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch, from_written, sides
+from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Finite, agree, instant_written
 
 FILLS_A_PAGE: Final = 100

@@ -11,10 +11,11 @@ from msgspec import Raw
 
 from ingestion.records import FutureTicker, IndexPrice, Kind, OpenInterest, OrderBook, PerpTicker, Record
 from ingestion.venues.base import Refused, Reject, Reply, decode, refuse_beyond_float64
+from ingestion.venues.columnwise import from_written, where_given
 from ingestion.venues.kraken_futures_names import read_index, read_name, spelled
 from ingestion.venues.kraken_futures_replies import ABSENT, FUNDING_UNIT_S, answer, listed, seen_by
 from ingestion.venues.ladders import Depths, Ladder, Who
-from ingestion.venues.sheets import Columns, Page, Values, from_written, where_given
+from ingestion.venues.sheets import Columns, Page, Values
 from ingestion.venues.wire import Finite, Name, touch
 
 _RECORDS: dict[Kind, type[FutureTicker]] = {"perp": PerpTicker, "future": FutureTicker}

@@ -13,10 +13,10 @@ import pyarrow as pa
 from ingestion.records import Candle, Record, Trade
 from ingestion.venues.base import Refused, Reject, Reply, Request, decode, instant, rows
 from ingestion.venues.bulk import Unplain
-from ingestion.venues.columnwise import one_of
+from ingestion.venues.columnwise import Ints, from_epoch, one_of, sides
 from ingestion.venues.grids import Fields, HeadedGrid
 from ingestion.venues.kraken_replies import listed, result, row_list, seen_by
-from ingestion.venues.sheets import Columns, Ints, Values, from_epoch, sides
+from ingestion.venues.sheets import Columns, Values
 from ingestion.venues.wire import Finite
 
 INTERVALS_MIN = (1, 5, 15, 30, 60, 240, 1_440, 10_080, 21_600)

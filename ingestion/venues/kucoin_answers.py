@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from ingestion.venues.base import Refused, Reply, decode, instant
-from ingestion.venues.sheets import Ints, from_epoch
+from ingestion.venues.columnwise import Ints, from_epoch
 
 DOCS = "https://www.kucoin.com/docs-new/"
 PUBLIC_WEIGHT_A_MINUTE = 4_000  # 2,000 in 30 s by IP address, of all public endpoints

@@ -10,10 +10,11 @@ import msgspec
 
 from ingestion.records import Candle, Instrument, Kind, OrderBook, Record, SpotTicker, Trade
 from ingestion.venues.base import Refused, Reject, Reply, decode, instant, refuse_beyond_float64, rows
+from ingestion.venues.columnwise import from_epoch
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.kucoin_answers import answer, asked, entries, from_ns
 from ingestion.venues.ladders import Depths, Ladder, Who
-from ingestion.venues.sheets import Columns, HeadedSheet, Values, from_epoch
+from ingestion.venues.sheets import Columns, HeadedSheet, Values
 from ingestion.venues.wire import NAMES_KEPT, Finite, Name, Seen, agree, instrument
 
 VENUE = "kucoin"

@@ -8,12 +8,12 @@ import msgspec
 
 from ingestion.records import Candle, FundingRate, Kind, Liquidation, Record, Trade
 from ingestion.venues.base import Plan, Refused, Reject, Reply, Request, decode, instant
-from ingestion.venues.columnwise import by_name
+from ingestion.venues.columnwise import by_name, from_epoch
 from ingestion.venues.grids import Fields, Grid
 from ingestion.venues.okx_names import read_name
 from ingestion.venues.okx_replies import KINDS, each, raws, row_list, seen_by
 from ingestion.venues.settlements import with_intervals
-from ingestion.venues.sheets import Columns, Values, from_epoch
+from ingestion.venues.sheets import Columns, Values
 from ingestion.venues.wire import Finite
 
 T = TypeVar("T")

@@ -19,8 +19,9 @@ from ingestion.records import (
     SpotTicker,
 )
 from ingestion.venues.base import Refused, Reject, Reply, instant
+from ingestion.venues.columnwise import from_epoch
 from ingestion.venues.okx_replies import KINDS, InstType, each, raws, seen_by
-from ingestion.venues.sheets import Columns, Sheet, Values, from_epoch
+from ingestion.venues.sheets import Columns, Sheet, Values
 from ingestion.venues.wire import Blank, Finite
 
 _TICKERS: dict[Kind, type[Record]] = {

@@ -1,7 +1,6 @@
 """Replies that list rows of one shape: what their columns say is written once, for one row and for thousands."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
 from itertools import chain
@@ -14,25 +13,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Raw
 
-from ingestion.columns import EPOCH, INSTANT, MICROSECOND, ints, schema_of
+from ingestion.columns import EPOCH, INSTANT, schema_of
 from ingestion.records import Record
-from ingestion.venues.base import EARLIEST, LATEST, Refused, Reject, Reply, instant, rows
+from ingestion.venues.base import Reject, Reply, rows
 from ingestion.venues.bulk import Bulk, Table, Unplain, clocks
-from ingestion.venues.wire import instant_written
+from ingestion.venues.columnwise import Ints
 
 H = TypeVar("H")
 T = TypeVar("T")
-V = TypeVar("V")
 
-Ints = npt.NDArray[np.int64]
 # Of each row, or of all; absent: its default.
 Values: TypeAlias = "list[Any] | npt.NDArray[Any] | pa.Array[Any] | str | float | bool | None"
 
 _MANY_VALUES = list, np.ndarray, pa.Array
-
-_EARLIEST_US, _LATEST_US = ((each - EPOCH) // MICROSECOND for each in (EARLIEST, LATEST))
-_SIDES: Any = pa.array(["buy", "sell"])
-_MANY = 16  # texts: for fewer, Arrow's casts take longer than to read them one by one
 
 
 class Columns(NamedTuple):
@@ -115,42 +108,6 @@ class Sheet(HeadedSheet[Reply, T]):
         strict: bool = False,
     ) -> None:
         super().__init__(lambda reply: (reply, listed(reply)), row, columns, strict=strict)
-
-
-def from_epoch(values: Sequence[float] | npt.NDArray[Any], unit_s: float = 1e-3) -> Ints:
-    """Counts since 1970 as microseconds; by default of milliseconds. `Refused` as `instant`."""
-    try:
-        microseconds = np.rint(np.array(values, dtype=np.float64) * (unit_s * 1e6))
-    except OverflowError:
-        microseconds = np.array([np.inf])
-    if len(values) and not (microseconds.min() >= _EARLIEST_US and microseconds.max() < _LATEST_US):
-        for value in values:
-            instant(value, unit_s)
-    return microseconds.astype(np.int64)
-
-
-def from_written(values: "list[str] | pa.Array[Any]") -> Any:
-    """ISO 8601 instants as microseconds, in an array if they came in one; `Refused` as `instant_written`."""
-    if len(values) >= _MANY:
-        with suppress(pa.ArrowInvalid, Refused):
-            told = ints(pa.array(values, pa.string()).cast(INSTANT))
-            from_epoch([int(told.min()), int(told.max())], 1e-6)
-            return told.tolist() if isinstance(values, list) else told
-    texts: list[Any] = values if isinstance(values, list) else values.to_pylist()
-    return [(instant_written(text) - EPOCH) // MICROSECOND for text in texts]
-
-
-def where_given(values: Sequence[V | None], read: Callable[[list[V]], Sequence[int] | Ints]) -> list[int | None]:
-    """As `read` has those that are not missing."""
-    found = iter(read([value for value in values if value is not None]))
-    return [None if value is None else int(next(found)) for value in values]
-
-
-def sides(are_sales: Sequence[bool] | npt.NDArray[np.bool_]) -> Any:
-    """Of the order that took."""
-    if isinstance(are_sales, np.ndarray):
-        return _SIDES.take(pa.array(are_sales.view(np.int8)))
-    return ["sell" if is_sale else "buy" for is_sale in are_sales]
 
 
 def _records(reply: Reply, columns: Columns) -> Iterator[Record]:
