@@ -23,7 +23,7 @@ _EARLIEST_US, _LATEST_US = ((each - EPOCH) // MICROSECOND for each in (EARLIEST,
 _SIDES: Any = pa.array(["buy", "sell"])
 _MANY = 16  # texts: for fewer, Arrow's casts take longer than to read them one by one
 _MOST = 1e300  # as `Finite`
-_EXACT = 15  # digits
+_EXACT_LETTERS = 16  # 15 digits and a point
 
 
 def from_epoch(values: Sequence[float] | npt.NDArray[Any], unit_s: float = 1e-3) -> Ints:
@@ -104,7 +104,7 @@ def exact(values: Any, decoder: msgspec.json.Decoder[float], what: str) -> Any:
     if isinstance(values, list):
         refuse_beyond_float64(b",".join(values), what)
         return [decoder.decode(value) for value in values]
-    if pc.max(pc.binary_length(values)).as_py() > _EXACT:
+    if pc.max(pc.binary_length(values)).as_py() > _EXACT_LETTERS:
         refuse_beyond_float64(",".join(values.to_pylist()).encode(), what)
     numbers = np.asarray(values.cast(pa.float64()), dtype=np.float64)
     if not (np.abs(numbers) <= _MOST).all():

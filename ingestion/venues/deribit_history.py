@@ -84,9 +84,9 @@ def _trade_columns(_: Reply, fills: Fields[_Trade]) -> list[Columns]:
         "side": fills.direction,
     }
     parties = fills.liquidation if isinstance(fills.liquidation, list) else fills.liquidation.to_pylist()
-    forced = [(place, party) for place, parties_of in enumerate(parties) for party in parties_of or ""]
-    if not forced:
+    if not any(parties):
         return [Columns(Trade, len(fills), trades)]
+    forced = [(place, party) for place, parties_of in enumerate(parties) for party in parties_of or ""]
     places = np.array([place for place, _ in forced])
     taken = [str(side) for side in chosen(fills.direction, places)]
     liquidations: dict[str, Values] = {

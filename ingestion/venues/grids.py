@@ -25,8 +25,7 @@ H = TypeVar("H")
 T = TypeVar("T")
 
 _FEW_BYTES = 8_192  # of rows to a question: fewer are read as soon by rows
-
-_EXACT = 15  # digits
+_EXACT_LETTERS = 16  # 15 digits and a point
 _LIST = msgspec.json.Decoder(list[Raw])
 
 
@@ -188,7 +187,7 @@ def _typed(rows: Rows, types: Mapping[str, ColumnType]) -> dict[str, Any]:
 
 def _refuse_long_decimals(first: bytes, rows: Rows) -> None:
     refuse_beyond_float64(first, "a row")  # for the names too
-    for name in rows.beyond(_EXACT):
+    for name in rows.beyond(_EXACT_LETTERS):
         texts = rows.texts(name)
         if b"." in bytes(texts.buffers()[2]):
             refuse_beyond_float64(",".join(texts.to_pylist()).encode(), name)
