@@ -175,6 +175,12 @@ def test_a_row_that_is_written_otherwise_is_seen(other: Any, place: int) -> None
         taken_apart(rows)
 
 
+def test_a_row_of_thousands_of_values_is_left_alone() -> None:
+    """What is learnt of a row takes time with the square of its values."""
+    with pytest.raises(Unplain):
+        first_row(compact([[1] * 100_000]))
+
+
 def test_an_empty_row_is_not_swallowed_by_a_number_before_it() -> None:
     """`{"px":"1","id":1},{},{"px"…`: between the same two marks stands `1},{},{`."""
     row = {"px": "1", "id": 1}

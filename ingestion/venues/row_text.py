@@ -6,6 +6,7 @@ holds to the letter, each value stands between the same two marks, and a column 
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ Ints = npt.NDArray[np.int64]
 _TOKEN = re.compile(rb'"[^"\\]*"|[-+0-9.eE]+|true|false|null|[][{}:,]|\s+')
 _SCALAR = b"0123456789+-.eEtrufalsn"  # letters of what is not quoted
 _WORD = 8
+_MOST_TOKENS = 2_048  # of a row: no venue's have a tenth of them
 
 
 class Slot(NamedTuple):
@@ -133,9 +135,9 @@ class Template:
 
 
 def first_row(text: bytes) -> bytes:
-    """The first of rows that are joined by commas; raises `Unplain` where it is neither an object nor a list."""
+    """The first of rows that are joined by commas; raises `Unplain` where it is none, or as long as a whole reply."""
     depth = 0
-    for token in _TOKEN.finditer(text):
+    for token in islice(_TOKEN.finditer(text), _MOST_TOKENS):
         depth += (token.group() in b"[{") - (token.group() in b"]}")
         if depth == 0:
             return text[: token.end()]
