@@ -45,9 +45,8 @@ def plain_bodies(where: tuple[str, int]) -> list[tuple[Reply, str]]:
         items = one_by_one(parser_of(*where), reply)
         if items and not has_rejects(items):
             body = json.loads(reply.body)
+            body = [body] if not longest_list(body) else body  # Binance's answer about one symbol is its row
             rows = longest_list(body)
-            if not rows:  # one object
-                continue
             alike = [row for row in rows if shape(row) == shape(rows[0])]
             rows[:] = (alike * MANY)[:MANY]
             items = one_by_one(parser_of(*where), written(reply, body, 0))

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-import numpy as np
 
 from ingestion.venues.base import Refused, Reply, decode, instant
-from ingestion.venues.columnwise import Ints, from_epoch
+from ingestion.venues.columnwise import Ints, from_epoch, of_each
 
 DOCS = "https://www.kucoin.com/docs-new/"
 PUBLIC_WEIGHT_A_MINUTE = 4_000  # 2,000 in 30 s by IP address, of all public endpoints
@@ -53,4 +52,4 @@ def at_ns(nanoseconds: int) -> datetime:
 
 def from_ns(nanoseconds: Sequence[int]) -> Ints:
     """Microseconds of many such counts."""
-    return from_epoch(np.array(nanoseconds, dtype=np.int64) // 1_000, 1e-6)
+    return from_epoch(of_each(nanoseconds, lambda each: each // 1_000), 1e-6)
