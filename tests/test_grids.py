@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.venues.base import Refused, Reply
+from ingestion.venues.base import Refused, Reject, Reply
 from ingestion.venues.bulk import SLIPS, Unplain
 from ingestion.venues.column_types import column_types
 from ingestion.venues.grids import HeadedGrid
@@ -231,6 +231,33 @@ def test_numbers_of_over_15_digits_are_refused_in_long_lists_too() -> None:
         list(parser_of(*where)(replies[1]))
 
     assert parser_of(*where).read_all(HOUR, replies).unplain == [1]
+
+
+@pytest.mark.parametrize("at_s", [20_214_102_842.459551616, 1e19, 1e12], ids=str)
+def test_a_time_beyond_64_bits_of_nanoseconds_does_not_come_round_again(at_s: float) -> None:
+    """2**64 ns are 18,446,744,073.7 s, so that the first would be 2026 once more."""
+    where = next(each for each in grids() if named(*each) == "kraken /0/public/Trades")
+    reply, text = plain_bodies(where)[0]
+    body = json.loads(text)
+    rows = longest_list(body)
+    for row in rows:
+        row[2] = at_s
+    bulk = parser_of(*where)
+    assert isinstance(bulk, HeadedGrid)
+
+    assert bulk.as_text(HOUR, [written(reply, body, 0)]).unplain == [0]
+    assert not has_rejects(one_by_one(bulk, reply) or [])
+    assert all(isinstance(item, Reject) for item in bulk(written(reply, body, 0)))
+
+
+@pytest.mark.parametrize("venue", ["bybit", "deribit"])
+def test_text_that_is_no_utf8_is_refused_as_no_reply_of_that_kind(venue: str) -> None:
+    where = next(each for each in grids() if each[0] == venue)
+    reply = plain_bodies(where)[0][0]
+    body = reply.body.replace(b'"OK"', b'"\xff"').replace(b'"trades"', b'"\xff"')
+    with pytest.raises(Refused) as refused:
+        list(parser_of(*where)(Reply(reply.path, reply.query, body, reply.captured_ts)))
+    assert refused.value.rule == "schema"
 
 
 def test_our_clock_is_that_of_each_rows_own_reply() -> None:

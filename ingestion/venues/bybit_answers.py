@@ -1,5 +1,6 @@
 """What every Bybit v5 reply shares: the return code, the venue's clock, the list."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Literal
 
@@ -65,10 +66,10 @@ def listing(found: Answer, reply: Reply) -> Listing:
 
 def row_list(reply: Reply) -> msgspec.Raw:
     """The list of a reply's rows."""
-    try:
-        return _ANSWERED.decode(reply.body).result.list
-    except msgspec.DecodeError:  # in two steps, which say what is wrong
-        return decode(_LISTED, bytes(answer(reply).result), f"bybit {reply.path}: result").list
+    with suppress(Refused):
+        return decode(_ANSWERED, reply.body, "").result.list
+    # In two steps, which say what is wrong.
+    return decode(_LISTED, bytes(answer(reply).result), f"bybit {reply.path}: result").list
 
 
 def seen_by(reply: Reply, symbol: str, kind: Kind, event_ts: datetime | None) -> Seen:

@@ -61,8 +61,8 @@ _OPPOSITE: dict[str, Literal["buy", "sell"]] = {"buy": "sell", "sell": "buy"}
 
 def _listed_trades(reply: Reply) -> msgspec.Raw:
     try:
-        found = _ANSWERED.decode(reply.body).result.trades
-    except msgspec.DecodeError:  # in two steps, which say what is wrong
+        found = decode(_ANSWERED, reply.body, "").result.trades
+    except Refused:  # in two steps, which say what is wrong
         found = decode(_LISTED, bytes(answer(reply).result), f"deribit {reply.path}: result").trades
     start = reply.query.get("start_timestamp", "")
     is_empty = bytes(found)[1:-1].strip() == b""

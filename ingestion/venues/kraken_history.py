@@ -76,8 +76,11 @@ def _ids(of: _Pair, times: Any, ids: Any) -> Any:
 def _microseconds(seconds: Any) -> Sequence[int] | Ints:
     """Cut to the microsecond. A decimal may be written with an exponent of any length: no integer is made of those."""
     if not isinstance(seconds, list):
-        nanoseconds = seconds.cast(pa.decimal128(28, 9))
-        return np.frombuffer(nanoseconds.buffers()[1], dtype=np.int64)[: 2 * len(nanoseconds) : 2] // 1_000
+        decimals = seconds.cast(pa.decimal128(28, 9))
+        nanoseconds = np.frombuffer(decimals.buffers()[1], dtype=np.int64)[: 2 * len(decimals)].reshape(-1, 2)
+        if nanoseconds[:, 1].any():  # the upper half
+            raise Unplain("a time beyond 64 bits of nanoseconds")
+        return nanoseconds[:, 0] // 1_000
     for each in seconds:
         if not each.is_finite() or each.adjusted() > 12:
             raise Refused("timestamp", f"kraken: {each} s is no instant")
