@@ -168,7 +168,7 @@ parse_status = Sheet(each, _Status, _status_columns, strict=True)
 
 
 _Level = tuple[Finite, int, Finite]  # price, number of orders, size: bids above zero, asks below
-_LEVELS, _ANY = msgspec.json.Decoder(list[_Level]), msgspec.json.Decoder(Raw)
+_LEVELS = msgspec.json.Decoder(list[_Level])
 
 
 def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
@@ -189,25 +189,38 @@ def parse_order_book(reply: Reply) -> Iterator[Record | Reject]:
     )
 
 
-def _depths(question: Reply, told: Sequence[Raw]) -> Depths:
+class _Head(msgspec.Struct):
+    bids: Raw
+    asks: Raw
+
+
+def _depths(question: Reply, heads: Sequence[_Head]) -> Depths:
     symbol = asked(question, r"/v2/book/([^/]+)/P0")
-    sides = [_cut(bytes(levels)) for levels in told]
     return Depths(
         who=Who("bitfinex", read_name(symbol).kind, symbol),
         sequence_id=None,
         event_us=None,
-        bids=[bids for bids, _ in sides],
-        asks=[asks for _, asks in sides],
+        bids=[head.bids for head in heads],
+        asks=[head.asks for head in heads],
     )
 
 
-def _cut(levels: bytes) -> tuple[bytes, bytes]:
-    """Bids and asks, which begin with the first minus."""
+def _spread(levels: bytes) -> bytes:
+    """Bids and asks apart, which begin with the first minus."""
     sign = levels.find(b"-")
     cut = levels.rfind(b"[", 0, sign) if sign > 0 else len(levels) - 1
     if cut < 1 or levels == b"[]":
         raise Unplain("no list of levels")
-    return levels[:cut].removesuffix(b",") + b"]", b"[" + levels[cut:]
+    return b'{"bids":%b],"asks":[%b}' % (levels[:cut].removesuffix(b","), levels[cut:])
 
 
-order_books = Ladder(parse_order_book, _ANY, _depths, level=b"[,,]", at=(0, 2), asks=b"[,,-]", held="nothing")
+order_books = Ladder(
+    parse_order_book,
+    msgspec.json.Decoder(_Head),
+    _depths,
+    level=b"[,,]",
+    at=(0, 2),
+    asks=b"[,,-]",
+    held="nothing",
+    spread=_spread,
+)

@@ -49,45 +49,8 @@ class Bulk(ABC):
         """Read one reply, row by row, as `Endpoint.parse`."""
 
     @abstractmethod
-    def told(self, reply: Reply) -> Any:
-        """What a plain reply says, to be joined with others; raises one of `SLIPS` for what is not plain."""
-
-    @abstractmethod
-    def join(self, hour: datetime, replies: Sequence[Reply], told: Sequence[Any]) -> list[Table]:
-        """Tables of what these replies told; raises `Odd`, or another of `SLIPS` where nobody can say which it is."""
-
     def read_all(self, hour: datetime, replies: Sequence[Reply]) -> Joined:
         """Read what is plain of these replies."""
-        told = self.all_told(replies)
-        while told:
-            places = list(told)
-            try:
-                tables = self.join(hour, [replies[place] for place in places], list(told.values()))
-            except SLIPS as slip:
-                odd = [places[number] for number in slip.places] if isinstance(slip, Odd) else []
-                odd = odd or [place for place in places if not self._is_plain(hour, replies[place], told[place])]
-                for place in odd or places:
-                    del told[place]
-            else:
-                return Joined(tables, [place for place in range(len(replies)) if place not in told])
-        return Joined([], list(range(len(replies))))
-
-    def all_told(self, replies: Sequence[Reply]) -> dict[int, Any]:
-        """What the plain ones among these replies tell, by place."""
-        told = {}
-        for place, reply in enumerate(replies):
-            try:
-                told[place] = self.told(reply)
-            except SLIPS:
-                continue
-        return told
-
-    def _is_plain(self, hour: datetime, reply: Reply, told: Any) -> bool:
-        try:
-            self.join(hour, [reply], [told])
-        except SLIPS:
-            return False
-        return True
 
 
 def clocks(hour: datetime, replies: Sequence[Reply], rows: "pa.Array[Any]") -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""Replies that are one book each: all their levels read at once, as text that has the shape of its venue's."""
+"""Answers that are one book each: their sides are cut out and read as numbers together, what is left is decoded."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -11,21 +12,23 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Raw
 
-from ingestion.columns import INSTANT, schema_of
+from ingestion.columns import INSTANT, as_instants, schema_of
 from ingestion.records import Kind, OrderBook, Record
-from ingestion.venues.base import EARLIEST, LATEST, Parse, Reject, Reply, refuse_beyond_float64
-from ingestion.venues.bulk import SLIPS, Bulk, Odd, Table, clocks
+from ingestion.venues.base import EARLIEST, LATEST, Parse, Reject, Reply
+from ingestion.venues.bulk import SLIPS, Bulk, Joined, Odd, Table, Unplain
+from ingestion.venues.cutting import Cut, Sides
 from ingestion.venues.levels import DIGITS, Shape
 from ingestion.venues.precision import has_long_decimals
 
 H = TypeVar("H")
 S = TypeVar("S", str, str | None)
+Ints = npt.NDArray[np.int64]
 
 _SPAN_US = tuple(int(each.timestamp()) * 1_000_000 for each in (EARLIEST, LATEST))
 
 
 class Who(NamedTuple):
-    """Whose book a reply tells of."""
+    """Whose book an answer tells of."""
 
     venue: str
     kind: Kind
@@ -33,23 +36,24 @@ class Who(NamedTuple):
 
 
 class Depths(NamedTuple):
-    """Replies that are one book each, column by column; of sides the text, best level first."""
+    """Answers that are one book each, column by column; of sides what is left where they were cut out."""
 
     who: Who | Sequence[Who]  # one for all, or each its own
     sequence_id: Sequence[int | None] | None
     event_us: Sequence[int | None] | None
-    bids: Sequence[Raw | bytes]
-    asks: Sequence[Raw | bytes]
+    bids: Sequence[Raw]
+    asks: Sequence[Raw]
 
 
-class Depth(NamedTuple):
-    """One of them."""
+class _Heads(NamedTuple):
+    """What stands beside the sides of some answers, by their lines."""
 
-    who: Who
-    sequence_id: int | None
-    event_us: int | None
-    bids: Raw | bytes
-    asks: Raw | bytes
+    lines: Sequence[int]
+    whos: Sequence[Who]
+    sequence_id: "pa.Array[Any]"
+    event_us: "pa.Array[Any]"
+    bids: Sequence[Raw]
+    asks: Sequence[Raw]
 
 
 class Ladder(Bulk, Generic[H]):
@@ -61,7 +65,8 @@ class Ladder(Bulk, Generic[H]):
     `["",,]` would be a price as text with two numbers after it. A price or size of zero, a sign or an exponent is for
     the parser, as is a fraction in any other place. `also` are the shapes of levels in some of the venue's replies, as
     other markets or years have them; `asks` is how a level is written there, where the size of an ask has a minus.
-    `held` is what the parser holds to 15 digits, and is looked through here.
+    `held` is what the parser holds to 15 digits, and is looked through here. `spread` makes of a body one that has its
+    sides apart, where the venue's has not; such are never read from raw lines.
     """
 
     def __init__(
@@ -75,88 +80,99 @@ class Ladder(Bulk, Generic[H]):
         *,
         asks: bytes | None = None,
         held: Literal["reply", "levels", "nothing"] = "reply",
+        spread: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._parse = parse
         self._head = head
         self._read = read
         self._holds_replies = held == "reply"
         shapes = {level: at, **also}
-        self._shapes = [Shape(each, its_at, is_held=held == "levels") for each, its_at in shapes.items()]
-        self._asks = None if asks is None else Shape(asks, at, is_held=held == "levels")
+        self._shapes = [Shape(each, its_at, is_held=held != "nothing") for each, its_at in shapes.items()]
+        self._asks = None if asks is None else Shape(asks, at, is_held=held != "nothing")
+        self._spread = spread
+        self._pairs = b"[" + level[:1], level[-1:] + b"]"
 
     def __call__(self, reply: Reply) -> Iterator[Record | Reject]:
         return self._parse(reply)
 
-    def told(self, reply: Reply) -> Depth:
-        if self._holds_replies:
-            refuse_beyond_float64(reply.body, reply.path)
-        return self._depths(reply, [self._head.decode(reply.body)])[0]
+    @property
+    def reads_lines(self) -> bool:
+        """Whether answers may be cut before they are taken out of their envelopes."""
+        return self._spread is None
 
-    def all_told(self, replies: Sequence[Reply]) -> dict[int, Depth]:
-        asked: dict[tuple[str, int], tuple[list[int], list[H]]] = {}  # who asks the same again shares its query
-        for place, reply in enumerate(replies):
-            try:
-                head = self._head.decode(reply.body)
-            except SLIPS:
-                continue
-            places, heads = asked.setdefault((reply.path, id(reply.query)), ([], []))
-            places.append(place)
-            heads.append(head)
-        told: dict[int, Depth] = {}
-        for places, heads in asked.values():
-            try:
-                told.update(zip(places, self._depths(replies[places[0]], heads), strict=True))
-            except SLIPS:
-                of_each = super().all_told([replies[place] for place in places])
-                told.update((places[number], depth) for number, depth in of_each.items())
-        if self._holds_replies and has_long_decimals(b"\n".join([reply.body for reply in replies])):
-            told = {place: depth for place, depth in told.items() if not has_long_decimals(replies[place].body)}
-        return told if len(asked) == 1 else dict(sorted(told.items()))
+    def cut(self, lines: bytes) -> Cut:
+        """Lines without the sides of the books in them."""
+        return Cut(lines, *self._pairs)
 
-    def _depths(self, asked: Reply, heads: Sequence[H]) -> list[Depth]:
-        told = self._read(Reply(asked.path, asked.query, b"", EARLIEST), heads)
-        whos = [told.who] * len(heads) if isinstance(told.who, Who) else told.who
-        sequence_ids, event_us = (
-            [None] * len(heads) if each is None else each for each in (told.sequence_id, told.event_us)
-        )
-        return list(map(Depth._make, zip(whos, sequence_ids, event_us, told.bids, told.asks, strict=True)))
-
-    def join(self, hour: datetime, replies: Sequence[Reply], told: Sequence[Depth]) -> list[Table]:
-        if len(self._shapes) == 1:
-            return [(OrderBook, self._table(self._shapes[0], hour, replies, told))]
-        places: dict[Shape, list[int]] = {}
-        for place, depth in enumerate(told):
-            places.setdefault(self._shape_of(depth), []).append(place)
-        tables, odd = [], []
-        for shape, of in places.items():
-            try:
-                tables.append(self._table(shape, hour, [replies[place] for place in of], [told[place] for place in of]))
-            except Odd as error:
-                odd += [of[place] for place in error.places]
-        if odd:
-            raise Odd(odd)
-        return [(OrderBook, table) for table in tables]
-
-    def _shape_of(self, depth: Depth) -> Shape:
-        """As the first level is written; any, where none of ours is."""
-        side = bytes(depth.bids) if len(depth.bids) > len(b"[]") else bytes(depth.asks)
+    def read_all(self, hour: datetime, replies: Sequence[Reply]) -> Joined:
+        left = {place: body for place, reply in enumerate(replies) if (body := self._body(reply)) is not None}
+        tables: list[Table] = []
+        read: set[int] = set()
         for shape in self._shapes:
-            if side[1 : side.find(shape.level[-1:], 1) + 1].translate(None, DIGITS) == shape.level:
-                return shape
-        return self._shapes[0]
+            table, places = self._read_plain(hour, replies, left, shape)
+            if table is not None:
+                tables.append((OrderBook, table))
+                read.update(places)
+                left = {place: body for place, body in left.items() if place not in read}
+        return Joined(tables, [place for place in range(len(replies)) if place not in read])
 
-    def _table(self, shape: Shape, hour: datetime, replies: Sequence[Reply], told: Sequence[Depth]) -> pa.Table:
-        whos, sequence_ids, event_us, bid_texts, ask_texts = zip(*told, strict=True)
-        bids, asks = shape.read(bid_texts), (self._asks or shape).read(ask_texts)
-        event_ts = pa.array(event_us, pa.int64())
-        odd = bids.is_odd | asks.is_odd | _are_no_instants(event_ts)
-        if odd.any():
-            raise Odd(np.flatnonzero(odd).tolist())
+    def _read_plain(
+        self, hour: datetime, replies: Sequence[Reply], bodies: Mapping[int, bytes], shape: Shape
+    ) -> tuple[pa.Table | None, list[int]]:
+        """Books of the bodies that are plain in levels of this shape, and their places."""
+        places = list(bodies)
+        while places:
+            plain = [replies[place] for place in places]
+            captured = np.array(as_instants([reply.captured_ts for reply in plain]), dtype=np.int64)
+            try:
+                cut = self.cut(b"".join([bodies[place] + b"\n" for place in places]))
+                return self.read_cut(hour, captured, plain, cut.rest.split(b"\n")[:-1], cut, shape), places
+            except Odd as odd:
+                are_odd = set(odd.places)
+                places = [place for number, place in enumerate(places) if number not in are_odd]
+            except SLIPS:
+                break
+        return None, []
+
+    def read_cut(
+        self,
+        hour: datetime,
+        captured_us: Ints,
+        asked: Sequence[Reply],
+        bodies: Sequence[Raw | bytes],
+        cut: Cut,
+        shape: Shape | None = None,
+    ) -> pa.Table:
+        """Books of these bodies, which are the rest of what was cut, a line each, in the order of questions.
+
+        Raises `Odd` with the lines that are not plain, or another of `SLIPS` where nobody can say which they are.
+        """
+        if self._holds_replies and has_long_decimals(b"\n".join(bodies)):
+            raise Odd([line for line, body in enumerate(bodies) if has_long_decimals(bytes(body))])
+        questions: dict[tuple[str, int], list[int]] = {}  # who asks the same again shares its query
+        for line, each in enumerate(asked):
+            questions.setdefault((each.path, id(each.query)), []).append(line)
+        parts = [self._heads(asked[lines[0]], lines, bodies) for lines in questions.values()]
+        lines = [line for part in parts for line in part.lines]
+        with _of_lines(lines):
+            sides = cut.sides(
+                np.array(lines),
+                [each for part in parts for each in part.bids],
+                [each for part in parts for each in part.asks],
+            )
+            event_ts: Any = pa.concat_arrays([part.event_us for part in parts])
+            are_odd = np.flatnonzero(_are_no_instants(event_ts))
+            if len(are_odd):
+                raise Odd(are_odd.tolist())
+            shape = shape or self._shape_of(sides)
+            bids, asks = shape.read(sides[0]), (self._asks or shape).read(sides[1])
+        [hour_us] = as_instants([hour])
         columns = {
-            **clocks(hour, replies, pa.array(np.arange(len(told)))),
-            **_named(whos),
+            "utc_hour": pa.array(np.full(len(lines), hour_us), INSTANT),
+            "captured_ts": pa.array(captured_us[lines], INSTANT),
+            **_named([who for part in parts for who in part.whos]),
             "event_ts": event_ts.cast(INSTANT),
-            "sequence_id": pa.array(sequence_ids, pa.int64()),
+            "sequence_id": pa.concat_arrays([part.sequence_id for part in parts]),
             "bid_px": bids.px,
             "bid_qty": bids.qty,
             "ask_px": asks.px,
@@ -164,11 +180,62 @@ class Ladder(Bulk, Generic[H]):
         }
         return pa.table(columns, schema=schema_of(OrderBook))
 
+    def _body(self, reply: Reply) -> bytes | None:
+        """As one line; none where it has several."""
+        try:
+            body = reply.body.strip(b" \t\r\n") if self._spread is None else self._spread(reply.body)
+        except SLIPS:
+            return None
+        return None if b"\n" in body else body
+
+    def _heads(self, asked: Reply, lines: Sequence[int], bodies: Sequence[Raw | bytes]) -> _Heads:
+        """Of all answers to one question; raises `Odd` with the lines of which nothing can be said."""
+        question = Reply(asked.path, asked.query, b"", EARLIEST)
+        told = bodies if len(lines) == len(bodies) else [bodies[line] for line in lines]
+        try:
+            return self._told(question, lines, self._head.decode_lines(b"\n".join(told)))
+        except SLIPS as slip:
+            odd = [line for line in lines if not self._is_plain(question, bodies[line])]
+            raise (Odd(odd) if odd else Unplain("answers that are plain one by one")) from slip
+
+    def _is_plain(self, question: Reply, body: Raw | bytes) -> bool:
+        try:
+            self._told(question, [0], [self._head.decode(body)])
+        except SLIPS:
+            return False
+        return True
+
+    def _told(self, question: Reply, lines: Sequence[int], heads: Sequence[H]) -> _Heads:
+        told = self._read(question, heads)
+        whos = [told.who] * len(lines) if isinstance(told.who, Who) else told.who
+        sequence_id, event_us = (
+            pa.nulls(len(lines), pa.int64()) if each is None else pa.array(each, pa.int64())
+            for each in (told.sequence_id, told.event_us)
+        )
+        if {len(whos), len(sequence_id), len(event_us), len(told.bids), len(told.asks)} != {len(lines)}:
+            raise Unplain("answers with several books, or none")
+        return _Heads(lines, whos, sequence_id, event_us, told.bids, told.asks)
+
+    def _shape_of(self, sides: Sequence[Sides]) -> Shape:
+        """As the first level is written; any, where none of ours is."""
+        text = sides[0].text or sides[1].text
+        first = text[: text.find(self._pairs[1][:1]) + 1].translate(None, DIGITS)
+        return next((shape for shape in self._shapes if shape.level == first), self._shapes[0])
+
 
 def each_named(symbols: Sequence[S], who: Callable[[S], Who]) -> list[Who]:
     """Whose books these are, as `who` says of each symbol."""
     known = {symbol: who(symbol) for symbol in dict.fromkeys(symbols)}
     return [known[symbol] for symbol in symbols]
+
+
+@contextmanager
+def _of_lines(lines: Sequence[int]) -> Iterator[None]:
+    """With the lines of what is `Odd`, instead of their places among these."""
+    try:
+        yield
+    except Odd as odd:
+        raise Odd([lines[place] for place in odd.places]) from odd
 
 
 def _named(whos: Sequence[Who]) -> dict[str, Any]:

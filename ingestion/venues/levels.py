@@ -1,14 +1,15 @@
 """The levels of many books at once, of text that has the shape of its venue's."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Raw
 
+from ingestion.venues.bulk import Odd, Unplain
+from ingestion.venues.cutting import Sides
 from ingestion.venues.precision import has_long_decimals
 
 Bools = npt.NDArray[np.bool_]
@@ -19,16 +20,16 @@ Ints = npt.NDArray[np.int64]
 DIGITS = b"0123456789."
 _IS_DIGIT = bytes(letter in DIGITS for letter in range(256))
 _NEWLINE, _DOT, _ZERO = b"\n.0"  # commas and newlines sort before the dot, digits after it
+_EXACT_LETTERS = 16  # 15 digits and a point
 _MOST = 1e300  # as `Finite`
 _LEAST = np.array([0, 0, *(float(10**digits) for digits in range(1, 300)), np.inf])  # whole number of so many digits
 
 
 class Side(NamedTuple):
-    """Prices and sizes of one side of many books, a list each, and which books are not plain; if any, no lists."""
+    """Prices and sizes of one side of many books, a list each."""
 
     px: Any
     qty: Any
-    is_odd: Bools
 
 
 class Shape:
@@ -41,54 +42,55 @@ class Shape:
         self._width = level.count(b",") + 1  # numbers a level
         self._others = [place for place in range(self._width) if place not in at]
         self._has_names = b":" in level
-        self._marks = bytes(set(b"[]" + level) - set(b","))
+        self._marks = bytes(set(level) - set(b","))
         self._levels = level + b","  # as many as the longest side had
 
-    def read(self, sides: Sequence[Raw | bytes]) -> Side:
-        """Numbers over zero in levels of this shape; a side that has anything else is not plain."""
-        is_full = [len(side) > 2 or bytes(side) != b"[]" for side in sides]
-        if all(is_full) and sides:
-            return self._read(sides)
-        full = [side for side, has_levels in zip(sides, is_full, strict=True) if has_levels]
-        return _spread(self._read(full) if full else _NO_SIDES, np.array(is_full, dtype=np.bool_))
+    def read(self, sides: Sides) -> Side:
+        """Numbers over zero in levels of this shape; raises `Odd` with the sides that have anything else."""
+        levels = np.zeros(len(sides.are_full), dtype=np.int64)
+        if not sides.text:
+            return _lists(np.zeros(0), np.zeros(0), levels)
+        try:
+            px, qty, levels[sides.are_full] = self._read(sides.text)
+        except Odd as odd:
+            raise Odd(np.flatnonzero(sides.are_full)[odd.places].tolist()) from odd
+        return _lists(px, qty, levels)
 
-    def _read(self, sides: Sequence[Raw | bytes]) -> Side:
-        text = b"\n".join(sides)
-        told = b"\n%b\n" % text.translate(None, self._marks)
+    def _read(self, text: bytes) -> tuple[Floats, Floats, Ints]:
+        told = b"\n" + text.translate(None, self._marks)
         letters = np.frombuffer(told, dtype=np.uint8)
         cuts = np.flatnonzero(letters < _DOT)
         counts = np.diff(np.flatnonzero(letters[cuts] == _NEWLINE))
         levels = counts // self._width
-        if len(counts) != len(sides) or (levels * self._width != counts).any() or not self._is_shaped(text, levels):
-            return _odd([not self._is_plain(bytes(side)) for side in sides])
-        if self._is_held and has_long_decimals(text):
-            return _odd([has_long_decimals(bytes(side)) for side in sides])
+        if (levels * self._width != counts).any() or not self._is_shaped(text, levels):
+            _refuse_where(text, lambda side: not self._is_plain(side))
+        if self._is_held and np.diff(cuts).max() > _EXACT_LETTERS + 1 and has_long_decimals(text):
+            _refuse_where(text, has_long_decimals)
         if _has_no_decimals(letters):
             numbers, is_strange = np.zeros(0), _are_no_decimals(letters, cuts)
         else:
             numbers, is_strange = self._numbers(told, cuts)
         if is_strange.any():
-            is_odd = np.zeros(len(sides), dtype=np.bool_)
-            is_odd[np.searchsorted(np.cumsum(counts), np.flatnonzero(is_strange), side="right")] = True
-            return Side(None, None, is_odd)
+            odd = np.searchsorted(np.cumsum(counts), np.flatnonzero(is_strange), side="right")
+            raise Odd(np.unique(odd).tolist())
         px, qty = (numbers[place :: self._width] for place in self._at)
-        return _lists(px, qty, levels)
+        return px, qty, levels
 
     def _is_shaped(self, text: bytes, levels: Ints) -> bool:
         of = {count: self._of(count) for count in set(levels.tolist())}
-        shape = b"\n".join([of[count] for count in levels.tolist()])
+        shape = b"".join([of[count] for count in levels.tolist()])
         return text.translate(None, DIGITS) == shape and self._is_named(text, int(levels.sum()))
 
     def _is_plain(self, side: bytes) -> bool:
         count, rest = divmod(side.translate(None, self._marks).count(b",") + 1, self._width)
-        return not rest and side.translate(None, DIGITS) == self._of(count) and self._is_named(side, count)
+        return not rest and side.translate(None, DIGITS) + b"\n" == self._of(count) and self._is_named(side, count)
 
     def _of(self, count: int) -> bytes:
-        """A side of so many levels without its digits."""
+        """A line of so many levels without their digits."""
         length = count * (len(self.level) + 1)
         while len(self._levels) < length:
             self._levels *= 2
-        return b"[" + self._levels[: length - 1] + b"]"
+        return self._levels[: length - 1] + b"\n"
 
     def _is_named(self, text: bytes, count: int) -> bool:
         """Whether the names in so many levels have no digits of their own, which the shape would not show."""
@@ -118,28 +120,12 @@ class Shape:
 
 def _lists(px: Floats, qty: Floats, levels: Ints) -> Side:
     ends = pa.array(np.concatenate([[0], np.cumsum(levels)]).astype(np.int32))
-    px_lists, qty_lists = (pa.ListArray.from_arrays(ends, pa.array(values)) for values in (px, qty))  # type: ignore[call-overload]
-    return Side(px_lists, qty_lists, np.zeros(len(levels), dtype=np.bool_))
+    return Side(*(pa.ListArray.from_arrays(ends, pa.array(values)) for values in (px, qty)))  # type: ignore[call-overload]
 
 
-_NO_SIDES = _lists(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
-
-
-def _spread(side: Side, is_full: Bools) -> Side:
-    """Among these sides those without a level."""
-    is_odd = np.zeros(len(is_full), dtype=np.bool_)
-    is_odd[is_full] = side.is_odd
-    if is_odd.any():
-        return Side(None, None, is_odd)
-    levels = np.zeros(len(is_full), dtype=np.int64)
-    levels[is_full] = side.px.value_lengths()
-    return _lists(np.asarray(side.px.values), np.asarray(side.qty.values), levels)
-
-
-def _odd(sides: Sequence[bool]) -> Side:
-    if not any(sides):
-        raise ValueError("sides that are plain only one by one")
-    return Side(None, None, np.array(sides, dtype=np.bool_))
+def _refuse_where(text: bytes, is_odd: Callable[[bytes], bool]) -> NoReturn:
+    odd = [number for number, side in enumerate(text.split(b"\n")[:-1]) if is_odd(side)]
+    raise Odd(odd) if odd else Unplain("sides that are plain only one by one")
 
 
 def _has_no_decimals(letters: Bytes) -> bool:

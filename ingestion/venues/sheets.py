@@ -1,6 +1,7 @@
 """Replies that list rows of one shape: what their columns say is written once, for one row and for thousands."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
 from itertools import chain
@@ -16,7 +17,7 @@ from msgspec import Raw
 from ingestion.columns import EPOCH, INSTANT, schema_of
 from ingestion.records import Record
 from ingestion.venues.base import Reject, Reply, rows
-from ingestion.venues.bulk import Bulk, Table, Unplain, clocks
+from ingestion.venues.bulk import SLIPS, Bulk, Joined, Table, Unplain, clocks
 from ingestion.venues.columnwise import Ints
 
 H = TypeVar("H")
@@ -67,12 +68,25 @@ class Page(Bulk, Generic[T]):
 
         return rows(self._one, found, read)
 
-    def told(self, reply: Reply) -> list[Columns]:
+    def read_all(self, hour: datetime, replies: Sequence[Reply]) -> Joined:
+        """Read what is plain of these replies."""
+        told: dict[int, list[Columns]] = {}
+        for place, reply in enumerate(replies):
+            with suppress(*SLIPS):
+                told[place] = self._told(reply)
+        try:
+            tables = _of_all(hour, replies, told)
+        except SLIPS:
+            told = {place: sheets for place, sheets in told.items() if _is_plain(hour, replies, place, sheets)}
+            try:
+                tables = _of_all(hour, replies, told)
+            except SLIPS:
+                told, tables = {}, []
+        return Joined(tables, [place for place in range(len(replies)) if place not in told])
+
+    def _told(self, reply: Reply) -> list[Columns]:
         found, columns_of = self._opened(reply)
         return list(columns_of(self._many.decode(b"[" + b",".join(found) + b"]"))) if found else []
-
-    def join(self, hour: datetime, replies: Sequence[Reply], told: Sequence[list[Columns]]) -> list[Table]:
-        return joined(hour, replies, [(place, columns) for place, sheets in enumerate(told) for columns in sheets])
 
 
 class HeadedSheet(Page[T], Generic[H, T]):
@@ -136,6 +150,18 @@ def _at(microseconds: int) -> datetime:
 @cache
 def _defaults(record: type[Record]) -> Mapping[str, Any]:
     return {field.name: field.default for field in msgspec.structs.fields(record) if not field.required}
+
+
+def _of_all(hour: datetime, replies: Sequence[Reply], told: Mapping[int, list[Columns]]) -> list[Table]:
+    return joined(hour, replies, [(place, columns) for place, sheets in told.items() for columns in sheets])
+
+
+def _is_plain(hour: datetime, replies: Sequence[Reply], place: int, sheets: list[Columns]) -> bool:
+    try:
+        _of_all(hour, replies, {place: sheets})
+    except SLIPS:
+        return False
+    return True
 
 
 def joined(hour: datetime, replies: Sequence[Reply], parts: Sequence[tuple[int | Ints, Columns]]) -> list[Table]:
