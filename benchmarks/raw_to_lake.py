@@ -139,6 +139,7 @@ def _raw_to_lake(kind: raw_replies.Kind, path: Path, folder: Path, out: Path) ->
     from ingestion.lake import Lake
     from ingestion.normalise import normalise
     from ingestion.raw import RawZone
+    from ingestion.reading import AT_ONCE_BYTES
     from ingestion.runs import Memory
     from ingestion.storage import Store
     from ingestion.venues import VENUES
@@ -150,7 +151,7 @@ def _raw_to_lake(kind: raw_replies.Kind, path: Path, folder: Path, out: Path) ->
     if not store.exists(key):
         store.put_file(key, path)
     memory = Memory(folder)
-    found = normalise(VENUES[kind.venue], kind.hour, [(key, RawZone(store).read(key))], memory)
+    found = normalise(VENUES[kind.venue], kind.hour, [(key, RawZone(store).lines(key, AT_ONCE_BYTES))], memory)
     rows = 0
     for dataset, tables in found.settled():
         measure = Measure(dataset, kind.hour, memory)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -23,7 +23,7 @@ from ingestion.venues.base import Reply
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 MAX_LINE_BYTES = 256 * 1024 * 1024
-_BLOCK_BYTES = 64 * 1024  # of text whose lines are read at once
+BLOCK_BYTES = 64 * 1024  # of text whose lines are decoded at once
 
 
 class Unreadable(ValueError):
@@ -148,44 +148,63 @@ def digest(packed: bytes) -> str:
     return hashlib.sha256(packed).hexdigest()[:16]
 
 
+class Lines(NamedTuple):
+    """Some of a file's lines, each of them ended but for the very last of the file."""
+
+    text: bytes
+    before: int  # lines
+    name: str  # of the file
+
+    def envelopes(self) -> Iterable[Envelope]:
+        """An envelope a line; raises `Unreadable` where one is none."""
+        text = self.text.removesuffix(b"\n")
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = _DECODER.decode_lines(text)
+            if len(found) == text.count(b"\n") + 1:  # an empty line is no envelope
+                return found
+        return self._each()
+
+    def _each(self) -> Iterator[Envelope]:
+        for number, line in enumerate(self.text.removesuffix(b"\n").split(b"\n"), self.before + 1):
+            try:
+                yield _DECODER.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise Unreadable(f"{self.name} line {number}: not an envelope ({error})") from error
+
+
 def unpack(stream: BinaryIO, name: str) -> Iterator[Envelope]:
     """Envelopes of one `.jsonl.zst` or `.jsonl` file, streaming; raises `Unreadable` naming file and line."""
+    for lines in unpack_lines(stream, name):
+        yield from lines.envelopes()
+
+
+def unpack_lines(stream: BinaryIO, name: str, at_once: int = BLOCK_BYTES) -> Iterator[Lines]:
+    """Its lines, of at least so many bytes at once; raises `Unreadable`, naming file and line, after all before."""
     head = stream.read(4)
     stream.seek(0)
     # Arrow's reader says when the stream ends inside a frame; zstandard's takes that for the end.
     plain: Any = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd") if head == ZSTD_MAGIC else stream  # type: ignore[arg-type]
-    number = 0
-    begun: list[bytes] = []  # of a line that has not ended
+    number = 0  # of lines that were given
+    text, ended = bytearray(), 0  # and how much of it are lines that have ended
+    damage: OSError | None = None
     while True:
         try:
-            block: bytes = plain.read(_BLOCK_BYTES)
+            block: bytes = plain.read(BLOCK_BYTES)
         except OSError as error:
-            raise Unreadable(f"{name} line {number + 1}: damaged zstd stream ({error})") from error
-        ended, newline, rest = block.rpartition(b"\n") if block else (b"", b"\n", b"")
-        if newline:
-            whole, begun = b"".join([*begun, ended]), []
-            for envelope in _lines(whole, number, name) if whole or block else ():
-                number += 1
-                yield envelope
-        begun.append(rest)
-        if sum(map(len, begun)) >= MAX_LINE_BYTES:
+            block, damage = b"", error
+        if b"\n" in block:
+            ended = len(text) + block.rindex(b"\n") + 1
+        text += block
+        if not block and damage is None:
+            ended = len(text)
+        if ended and (len(text) >= at_once or not block):
+            yield (lines := Lines(bytes(memoryview(text)[:ended]), number, name))
+            number += lines.text.count(b"\n")
+            del text[:ended]
+            ended = 0
+        if damage is not None:
+            raise Unreadable(f"{name} line {number + 1}: damaged zstd stream ({damage})") from damage
+        if len(text) - ended >= MAX_LINE_BYTES:
             raise Unreadable(f"{name} line {number + 1}: longer than {MAX_LINE_BYTES} bytes")
         if not block:
             return
-
-
-def _lines(text: bytes, before: int, name: str) -> Iterable[Envelope]:
-    """Lines that have ended, of which there were so many before."""
-    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = _DECODER.decode_lines(text)
-        if len(found) == text.count(b"\n") + 1:  # an empty line is no envelope
-            return found
-    return _each_line(text, before, name)
-
-
-def _each_line(text: bytes, before: int, name: str) -> Iterator[Envelope]:
-    for number, line in enumerate(text.split(b"\n"), before + 1):
-        try:
-            yield _DECODER.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Unreadable(f"{name} line {number}: not an envelope ({error})") from error

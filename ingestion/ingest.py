@@ -19,6 +19,7 @@ from ingestion.lake import Lake
 from ingestion.normalise import normalise
 from ingestion.quarantine import Quarantine, Quarantined, Refusals
 from ingestion.raw import RawZone
+from ingestion.reading import AT_ONCE_BYTES
 from ingestion.records import DATASETS
 from ingestion.runs import Memory
 from ingestion.streams import EVERY_SECOND, Sampling
@@ -143,7 +144,7 @@ def _measure(
     memory: Memory,
     sampling: Sampling,
 ) -> _Hour:
-    objects = ((key, raw.read(key)) for key in raw.objects(venue.name, hour))
+    objects = ((key, raw.lines(key, AT_ONCE_BYTES)) for key in raw.objects(venue.name, hour))
     normalised = normalise(venue, hour, objects, memory, sampling=sampling)
     found: dict[str, tuple[Measure, Path]] = {}
     for dataset, tables in normalised.settled():

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from ingestion.envelopes import Envelope, Unreadable, digest, pack, unpack
+from ingestion.envelopes import BLOCK_BYTES, Envelope, Lines, Unreadable, digest, pack, unpack_lines
 from ingestion.hours import day_and_hour
 from ingestion.storage import Store
 
@@ -46,7 +46,12 @@ class RawZone:
         return sorted(dataset for dataset, keys in self._by_dataset(venue, hour).items() if keys)
 
     def read(self, key: str) -> Iterator[Envelope]:
-        """The replies of one object, in the order they were sealed; raises `Unreadable`.
+        """The replies of one object, in the order they were sealed; raises `Unreadable`."""
+        for lines in self.lines(key):
+            yield from lines.envelopes()
+
+    def lines(self, key: str, at_once: int = BLOCK_BYTES) -> Iterator[Lines]:
+        """The replies of one object as lines, about so many bytes at once; raises `Unreadable`.
 
         The content is held to its name first: a zstd stream that was cut short reads as a shorter one.
         """
@@ -57,7 +62,7 @@ class RawZone:
             if not _named_in(key) or not sha.hexdigest().startswith(_named_in(key)):
                 raise Unreadable(f"{key}: damaged (its content would be named {sha.hexdigest()[:16]})")
             stream.seek(0)
-            yield from unpack(stream, key)
+            yield from unpack_lines(stream, key, at_once)
 
     def _by_dataset(self, venue: str, hour: datetime) -> dict[str, list[str]]:
         datasets = self.store.folders(f"raw/{plain_name('venue', venue)}/")

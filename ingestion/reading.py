@@ -8,12 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from ingestion.envelopes import Envelope, Unreadable
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingestion.columns import INSTANT, as_instants, ints
+from ingestion.envelopes import Envelope, Lines, Unreadable
 from ingestion.quarantine import Quarantined
 from ingestion.records import OrderBook, Record
 from ingestion.streams import EVERY_SECOND, Sampling, read_stream
 from ingestion.venues.base import EARLIEST, Refused, Reject, Reply, Venue
-from ingestion.venues.bulk import Bulk, Table
+from ingestion.venues.bulk import SLIPS, Bulk, Table
+from ingestion.venues.ladders import Ladder
 
 # A parser owes `Refused` for what it cannot read. These are what a slip in one raises on a hostile
 # payload: they cost the reply and are told apart as rule `parser`, and the hour goes on.
@@ -23,12 +29,13 @@ STREAM = "stream"  # the raw dataset of WebSocket frames
 VENDOR_FILES = frozenset({"tardis", "binance_vision"})  # raw datasets of files that were imported
 
 _SHOWN_BYTES = 4096  # of a reply that is refused
-_BULK_BYTES = 2 * 1024 * 1024  # of replies that are read at once
+AT_ONCE_BYTES = 2 * 1024 * 1024  # of replies that are read together
 _MAX_QUESTIONS = 4096  # remembered of one object
 _STREAM_ITEMS = 500  # handed on at once
 _RECORD_BYTES, _BOOK_BYTES = 300, 6_000  # about what a record of a stream takes
+_SEALED_LETTERS = len("2026-01-02T03:04:05.678901Z")
 
-Objects = Iterable[tuple[str, Iterable[Envelope]]]
+Objects = Iterable[tuple[str, Iterable[Envelope | Lines]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +80,43 @@ class _Reader:
         self._raw_dataset = dataset_in(key)
         self._questions: dict[tuple[str, str, bytes], tuple[Bulk, Reply] | None] = {}  # by path, query, what was posted
 
-    def read(self, envelopes: Iterable[Envelope]) -> Iterator[Said]:
+    def read(self, items: Iterable[Envelope | Lines]) -> Iterator[Said]:
         yield Said(self._key, self._raw_dataset, [], [], 0)
         waiting: list[Envelope] = []
         waiting_bytes = 0
         try:
-            for envelope in envelopes:
-                waiting.append(envelope)
-                waiting_bytes += len(envelope.body)
-                if waiting_bytes > _BULK_BYTES:
-                    yield from self._read_many(waiting)
-                    waiting, waiting_bytes = [], 0
+            for item in items:
+                tables = self._read_lines(item) if isinstance(item, Lines) else None
+                if tables is not None:
+                    yield Said(self._key, self._raw_dataset, [], [], len(item.text), tables)
+                    continue
+                for envelope in item.envelopes() if isinstance(item, Lines) else [item]:
+                    waiting.append(envelope)
+                    waiting_bytes += len(envelope.body)
+                    if waiting_bytes > AT_ONCE_BYTES:
+                        yield from self._read_many(waiting)
+                        waiting, waiting_bytes = [], 0
         except Unreadable as error:
             yield Said(self._key, self._raw_dataset, [], [_unreadable(error, self._key, self._raw_dataset)], 0)
         yield from self._read_many(waiting)
+
+    def _read_lines(self, lines: Lines) -> list[Table] | None:
+        """What lines that are a book each say; none where one of them is anything else."""
+        try:
+            [first] = lines._replace(text=lines.text[: lines.text.find(b"\n") + 1]).envelopes()
+            question = self._question(first)
+            if question is None or not isinstance(question[0], Ladder) or not question[0].reads_lines:
+                return None
+            ladder = question[0]
+            cut = ladder.cut(lines.text.removesuffix(b"\n") + b"\n")
+            envelopes = list(lines._replace(text=cut.rest).envelopes())
+            questions = [self._question(each) if each.encoding == "json" else None for each in envelopes]
+            asked = [each[1] for each in questions if each is not None and each[0] is ladder]
+            bodies = [each.body for each in envelopes]
+            captured = _captured(envelopes)
+            return [(OrderBook, ladder.read_cut(self._hour, captured, asked, bodies, cut))]
+        except SLIPS:
+            return None
 
     def _read_many(self, envelopes: Sequence[Envelope]) -> Iterator[Said]:
         at_once: dict[Bulk, tuple[list[Envelope], list[Reply]]] = {}
@@ -173,16 +203,17 @@ def _reply(envelope: Envelope, asked: str) -> Reply:
 
 
 def _read_stream(
-    venue: Venue, hour: datetime, objects: Sequence[tuple[str, Iterable[Envelope]]], sampling: Sampling
+    venue: Venue, hour: datetime, objects: Sequence[tuple[str, Iterable[Envelope | Lines]]], sampling: Sampling
 ) -> Iterator[Said]:
     key = objects[0][0]
     damaged: list[Quarantined] = []
 
     def sequence() -> Iterator[Envelope | Unreadable]:
         nonlocal key
-        for key, envelopes in objects:
+        for key, items in objects:
             try:
-                yield from envelopes
+                for item in items:
+                    yield from item.envelopes() if isinstance(item, Lines) else [item]
             except Unreadable as error:
                 damaged.append(_unreadable(error, key, STREAM))
                 yield error
@@ -223,3 +254,12 @@ def _said(
 
 def _unreadable(error: Unreadable, key: str, raw_dataset: str) -> Quarantined:
     return Quarantined("unreadable_object", str(error), key, raw_dataset, scope="reply")
+
+
+def _captured(envelopes: Sequence[Envelope]) -> npt.NDArray[np.int64]:
+    """Our clock at each, microseconds."""
+    texts = [envelope.captured_ts or envelope.recorded_at or "" for envelope in envelopes]
+    if set(map(len, texts)) == {_SEALED_LETTERS}:
+        with suppress(pa.ArrowInvalid):
+            return ints(pa.array(texts).cast(INSTANT))
+    return np.array(as_instants([envelope.at for envelope in envelopes]), dtype=np.int64)

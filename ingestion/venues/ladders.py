@@ -147,6 +147,8 @@ class Ladder(Bulk, Generic[H]):
 
         Raises `Odd` with the lines that are not plain, or another of `SLIPS` where nobody can say which they are.
         """
+        if len(asked) != len(bodies):
+            raise Unplain("answers to other questions")
         if self._holds_replies and has_long_decimals(b"\n".join(bodies)):
             raise Odd([line for line, body in enumerate(bodies) if has_long_decimals(bytes(body))])
         questions: dict[tuple[str, int], list[int]] = {}  # who asks the same again shares its query

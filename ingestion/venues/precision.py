@@ -14,7 +14,7 @@ _BESIDE = 24  # bytes that are looked at on either side of a word
 
 def has_long_decimals(text: bytes) -> bool:
     """Whether there is a decimal of over 15 significant digits, as `refuse_beyond_float64` has it."""
-    return _may_have(text) and _has(text)
+    return b"." in text and _may_have(text) and _has(text)
 
 
 def _may_have(text: bytes) -> bool:
