@@ -37,6 +37,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 import plain_json
 import raw_replies
 
+from ingestion.allocator import keep_freed_memory, set_allocator
+from ingestion.gate.profile import Measure
+from ingestion.lake import Lake
+from ingestion.normalise import normalise
+from ingestion.raw import RawZone
+from ingestion.reading import AT_ONCE_BYTES
+from ingestion.runs import Memory
+from ingestion.storage import Store
+from ingestion.venues import VENUES
+
 ROUNDS = 3
 PIPELINES = ("raw to lake", "json.loads", "unchecked", "floor")
 RECORDINGS = Path(os.environ.get("BAROGRAPH_RECORDINGS", Path(__file__).parents[2] / "shared" / "recordings"))
@@ -110,18 +120,19 @@ def _run(pipeline: str, number: int, path: Path, folder: Path) -> Cost:
 
 def _measured(pipeline: str, kind: raw_replies.Kind, path: Path, folder: Path) -> Cost:
     out = folder / "out.parquet"
+    keep_freed_memory()
+    if pipeline == "raw to lake":
+        set_allocator()  # as `ingest` does
+    with pq.ParquetWriter(folder / "warm", pa.schema([("n", pa.int64())])) as writer:  # imports some of pandas
+        writer.write_table(pa.table({"n": [1]}))
+    store = Store.open(str(folder / "lake"))
+    key = _sealed(kind, path, store) if pipeline == "raw to lake" else ""
     run = {
-        "raw to lake": lambda: _raw_to_lake(kind, path, folder, out),
+        "raw to lake": lambda: _raw_to_lake(kind, key, store, folder, out),
         "json.loads": lambda: plain_json.write_lake(path, out, kind.dataset, is_checked=True),
         "unchecked": lambda: plain_json.write_lake(path, out, kind.dataset, is_checked=False),
         "floor": lambda: plain_json.write_lines(path, out),
     }[pipeline]
-    if pipeline == "raw to lake":
-        import ingestion.ingest  # noqa: F401 (what it takes to import is not the work)
-
-        pa.set_memory_pool(pa.system_memory_pool())  # as `ingest` does
-    with pq.ParquetWriter(folder / "warm", pa.schema([("n", pa.int64())])) as writer:  # imports some of pandas
-        writer.write_table(pa.table({"n": [1]}))
     idle_mb = _peak_mb()
     began = time.process_time()
     rows = run()
@@ -134,24 +145,20 @@ def _peak_mb() -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-def _raw_to_lake(kind: raw_replies.Kind, path: Path, folder: Path, out: Path) -> int:
-    from ingestion.gate.profile import Measure
-    from ingestion.lake import Lake
-    from ingestion.normalise import normalise
-    from ingestion.raw import RawZone
-    from ingestion.reading import AT_ONCE_BYTES
-    from ingestion.runs import Memory
-    from ingestion.storage import Store
-    from ingestion.venues import VENUES
-
+def _sealed(kind: raw_replies.Kind, path: Path, store: Store) -> str:
+    """Lay the object in the raw zone, as it was when it was captured."""
     with path.open("rb") as stream:
         name = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
     key = f"raw/{kind.venue}/{kind.dataset}/date={kind.hour:%Y-%m-%d}/hour={kind.hour:%H}/0-{name}.jsonl.zst"
-    store = Store.open(str(folder / "lake"))
     if not store.exists(key):
         store.put_file(key, path)
+    return key
+
+
+def _raw_to_lake(kind: raw_replies.Kind, key: str, store: Store, folder: Path, out: Path) -> int:
     memory = Memory(folder)
-    found = normalise(VENUES[kind.venue], kind.hour, [(key, RawZone(store).lines(key, AT_ONCE_BYTES))], memory)
+    objects = [(key, RawZone(store).lines(key, AT_ONCE_BYTES))]
+    found = normalise(VENUES[kind.venue], kind.hour, objects, memory)
     rows = 0
     for dataset, tables in found.settled():
         measure = Measure(dataset, kind.hour, memory)

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import zstandard
 
@@ -23,7 +24,6 @@ from ingestion.venues.base import Reply
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 MAX_LINE_BYTES = 256 * 1024 * 1024
-BLOCK_BYTES = 64 * 1024  # of text whose lines are decoded at once
 
 
 class Unreadable(ValueError):
@@ -157,10 +157,9 @@ class Lines(NamedTuple):
 
     def envelopes(self) -> Iterable[Envelope]:
         """An envelope a line; raises `Unreadable` where one is none."""
-        text = self.text.removesuffix(b"\n")
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            found = _DECODER.decode_lines(text)
-            if len(found) == text.count(b"\n") + 1:  # an empty line is no envelope
+            found = _DECODER.decode_lines(self.text)
+            if len(found) == _ended_in(self.text) + (not self.text.endswith(b"\n")):  # an empty line is no envelope
                 return found
         return self._each()
 
@@ -178,33 +177,33 @@ def unpack(stream: BinaryIO, name: str) -> Iterator[Envelope]:
         yield from lines.envelopes()
 
 
-def unpack_lines(stream: BinaryIO, name: str, at_once: int = BLOCK_BYTES) -> Iterator[Lines]:
-    """Its lines, of at least so many bytes at once; raises `Unreadable`, naming file and line, after all before."""
+def unpack_lines(stream: BinaryIO, name: str, at_once: int = 64 * 1024) -> Iterator[Lines]:
+    """Its lines, about so many bytes at once or a longer line; raises `Unreadable` naming file and line."""
     head = stream.read(4)
     stream.seek(0)
     # Arrow's reader says when the stream ends inside a frame; zstandard's takes that for the end.
     plain: Any = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd") if head == ZSTD_MAGIC else stream  # type: ignore[arg-type]
-    number = 0  # of lines that were given
-    text, ended = bytearray(), 0  # and how much of it are lines that have ended
-    damage: OSError | None = None
+    number = 0  # of lines that have ended
+    begun: list[bytes] = []  # of a line that has not
     while True:
         try:
-            block: bytes = plain.read(BLOCK_BYTES)
+            block: bytes = plain.read(at_once)
         except OSError as error:
-            block, damage = b"", error
-        if b"\n" in block:
-            ended = len(text) + block.rindex(b"\n") + 1
-        text += block
-        if not block and damage is None:
-            ended = len(text)
-        if ended and (len(text) >= at_once or not block):
-            yield (lines := Lines(bytes(memoryview(text)[:ended]), number, name))
-            number += lines.text.count(b"\n")
-            del text[:ended]
-            ended = 0
-        if damage is not None:
-            raise Unreadable(f"{name} line {number + 1}: damaged zstd stream ({damage})") from damage
-        if len(text) - ended >= MAX_LINE_BYTES:
-            raise Unreadable(f"{name} line {number + 1}: longer than {MAX_LINE_BYTES} bytes")
+            raise Unreadable(f"{name} line {number + 1}: damaged zstd stream ({error})") from error
+        ended = block.rfind(b"\n") + 1 if block else None
+        if ended != 0:
+            text = b"".join([*begun, memoryview(block)[:ended]])
+            if text:
+                yield Lines(text, number, name)
+            number += _ended_in(text)
+            begun = []
         if not block:
             return
+        begun.append(block[ended:])
+        if sum(map(len, begun)) >= MAX_LINE_BYTES:
+            raise Unreadable(f"{name} line {number + 1}: longer than {MAX_LINE_BYTES} bytes")
+
+
+def _ended_in(text: bytes) -> int:
+    """How many lines end; `bytes.count` takes ten times as long."""
+    return int(np.count_nonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n")))

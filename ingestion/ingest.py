@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from ingestion.allocator import set_allocator
 from ingestion.columns import INSTANT
 from ingestion.gate.hours import MAX_HOURS_PER_BATCH, BrokenRule, broken_rules
 from ingestion.gate.profile import ARCHIVED, HourProfile, Measure
@@ -110,8 +111,7 @@ def ingest(
     judged together, so a long range costs little more than an hour. Coverage is written last of an hour.
     Nothing says that an hour is done: each is read anew, so that another `sampling` replaces what an earlier one gave.
     """
-    # Arrow's own allocator keeps what it once had: a fifth more at the peak.
-    pa.set_memory_pool(pa.system_memory_pool())
+    set_allocator()
     lake.declare("coverage", COVERAGE_SCHEMA)
     verdicts: list[Verdict] = []
     with TemporaryDirectory(prefix="barograph-") as folder:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +35,7 @@ AT_ONCE_BYTES = 2 * 1024 * 1024  # of replies that are read together
 _MAX_QUESTIONS = 4096  # remembered of one object
 _STREAM_ITEMS = 500  # handed on at once
 _RECORD_BYTES, _BOOK_BYTES = 300, 6_000  # about what a record of a stream takes
+_NOTHING_POSTED = b"null"
 _SEALED_LETTERS = len("2026-01-02T03:04:05.678901Z")
 
 Objects = Iterable[tuple[str, Iterable[Envelope | Lines]]]
@@ -70,6 +73,17 @@ def dataset_in(key: str) -> str:
     return parts[2]
 
 
+class _Question(NamedTuple):
+    """What was asked, as a reply without a body, and what reads its answers at once; none if nothing does."""
+
+    bulk: Bulk | None
+    reply: Reply
+
+
+_UNREAD = _Question(None, Reply("", {}, b"", EARLIEST))
+_ASKED_BY = attrgetter("venue", "status", "path", "query")
+
+
 class _Reader:
     """One raw object, reply by reply, or many replies at once where their endpoint can be read so."""
 
@@ -78,7 +92,7 @@ class _Reader:
         self._hour = hour
         self._key = key
         self._raw_dataset = dataset_in(key)
-        self._questions: dict[tuple[str, str, bytes], tuple[Bulk, Reply] | None] = {}  # by path, query, what was posted
+        self._questions: dict[tuple[str, str, bytes], _Question] = {}  # by path, query, what was posted
 
     def read(self, items: Iterable[Envelope | Lines]) -> Iterator[Said]:
         yield Said(self._key, self._raw_dataset, [], [], 0)
@@ -86,8 +100,7 @@ class _Reader:
         waiting_bytes = 0
         try:
             for item in items:
-                tables = self._read_lines(item) if isinstance(item, Lines) else None
-                if tables is not None:
+                if isinstance(item, Lines) and (tables := self._read_lines(item)):
                     yield Said(self._key, self._raw_dataset, [], [], len(item.text), tables)
                     continue
                 for envelope in item.envelopes() if isinstance(item, Lines) else [item]:
@@ -104,15 +117,15 @@ class _Reader:
         """What lines that are a book each say; none where one of them is anything else."""
         try:
             [first] = lines._replace(text=lines.text[: lines.text.find(b"\n") + 1]).envelopes()
-            question = self._question(first)
-            if question is None or not isinstance(question[0], Ladder) or not question[0].reads_lines:
+            ladder = self._asked(first).bulk
+            if not isinstance(ladder, Ladder) or not ladder.reads_lines:
                 return None
-            ladder = question[0]
-            cut = ladder.cut(lines.text.removesuffix(b"\n") + b"\n")
+            cut = ladder.cut(lines.text if lines.text.endswith(b"\n") else lines.text + b"\n")
             envelopes = list(lines._replace(text=cut.rest).envelopes())
-            questions = [self._question(each) if each.encoding == "json" else None for each in envelopes]
-            asked = [each[1] for each in questions if each is not None and each[0] is ladder]
+            asked = [each.reply for each in self._asked_all(envelopes) if each.bulk is ladder]
             bodies = [each.body for each in envelopes]
+            if {envelope.encoding for envelope in envelopes} != {"json"}:
+                return None
             captured = _captured(envelopes)
             return [(OrderBook, ladder.read_cut(self._hour, captured, asked, bodies, cut))]
         except SLIPS:
@@ -121,15 +134,15 @@ class _Reader:
     def _read_many(self, envelopes: Sequence[Envelope]) -> Iterator[Said]:
         at_once: dict[Bulk, tuple[list[Envelope], list[Reply]]] = {}
         for envelope in envelopes:
-            question = self._question(envelope)
+            bulk, question = self._asked(envelope)
             try:
-                reply = None if question is None else envelope.answer_to(question[1])
+                reply = None if bulk is None else envelope.answer_to(question)
             except (ValueError, OverflowError):
                 reply = None
-            if question is None or reply is None:
+            if bulk is None or reply is None:
                 yield self._read_one(envelope)
                 continue
-            sources, replies = at_once.setdefault(question[0], ([], []))
+            sources, replies = at_once.setdefault(bulk, ([], []))
             sources.append(envelope)
             replies.append(reply)
         for bulk, (sources, replies) in at_once.items():
@@ -139,20 +152,29 @@ class _Reader:
             size = sum([len(envelope.body) for envelope in sources])
             yield Said(self._key, self._raw_dataset, [], [], size, joined.tables)
 
-    def _question(self, envelope: Envelope) -> tuple[Bulk, Reply] | None:
-        """What was asked, as a reply without a body, and what reads its answers at once; none if nothing does."""
+    def _asked_all(self, envelopes: Sequence[Envelope]) -> list[_Question]:
+        """As `_asked`, once for all that ask the same."""
+        asked = list(map(_ASKED_BY, envelopes))
+        requests = [envelope.request for envelope in envelopes]
+        if b"".join(requests) != _NOTHING_POSTED * len(requests):
+            return list(map(self._asked, envelopes))
+        known = {key: self._asked(envelope) for key, envelope in dict(zip(asked, envelopes, strict=True)).items()}
+        return [known[key] for key in asked]
+
+    def _asked(self, envelope: Envelope) -> _Question:
         if envelope.venue != self._venue.name or envelope.status != 200:
-            return None
+            return _UNREAD
         key = envelope.path, envelope.query, bytes(envelope.request)
         if key not in self._questions:
             if len(self._questions) == _MAX_QUESTIONS:
                 self._questions.clear()
-            self._questions[key] = None
+            self._questions[key] = _UNREAD
             if self._raw_dataset not in VENDOR_FILES:
                 with suppress(*PARSER_SLIPS):  # it is refused where it is read by itself
-                    asked = Reply.read(envelope.path, envelope.query, b"", EARLIEST, envelope.asked)
-                    parse = self._venue.endpoint(asked.path, asked.query).parse
-                    self._questions[key] = (parse, asked) if isinstance(parse, Bulk) else None
+                    reply = Reply.read(envelope.path, envelope.query, b"", EARLIEST, envelope.asked)
+                    parse = self._venue.endpoint(reply.path, reply.query).parse
+                    if isinstance(parse, Bulk):
+                        self._questions[key] = _Question(parse, reply)
         return self._questions[key]
 
     def _read_one(self, envelope: Envelope) -> Said:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -48,7 +49,7 @@ class Depths(NamedTuple):
 class _Heads(NamedTuple):
     """What stands beside the sides of some answers, by their lines."""
 
-    lines: Sequence[int]
+    lines: Ints
     whos: Sequence[Who]
     sequence_id: "pa.Array[Any]"
     event_us: "pa.Array[Any]"
@@ -151,17 +152,13 @@ class Ladder(Bulk, Generic[H]):
             raise Unplain("answers to other questions")
         if self._holds_replies and has_long_decimals(b"\n".join(bodies)):
             raise Odd([line for line, body in enumerate(bodies) if has_long_decimals(bytes(body))])
-        questions: dict[tuple[str, int], list[int]] = {}  # who asks the same again shares its query
-        for line, each in enumerate(asked):
-            questions.setdefault((each.path, id(each.query)), []).append(line)
-        parts = [self._heads(asked[lines[0]], lines, bodies) for lines in questions.values()]
-        lines = [line for part in parts for line in part.lines]
+        parts = [self._heads(asked[lines[0]], lines, bodies) for lines in _by_question(asked)]
+        lines = np.concatenate([part.lines for part in parts])
+        bid_marks, ask_marks = (
+            list(chain.from_iterable(each)) for each in zip(*(part[-2:] for part in parts), strict=True)
+        )
         with _of_lines(lines):
-            sides = cut.sides(
-                np.array(lines),
-                [each for part in parts for each in part.bids],
-                [each for part in parts for each in part.asks],
-            )
+            sides = cut.sides(lines, bid_marks, ask_marks)
             event_ts: Any = pa.concat_arrays([part.event_us for part in parts])
             are_odd = np.flatnonzero(_are_no_instants(event_ts))
             if len(are_odd):
@@ -190,24 +187,24 @@ class Ladder(Bulk, Generic[H]):
             return None
         return None if b"\n" in body else body
 
-    def _heads(self, asked: Reply, lines: Sequence[int], bodies: Sequence[Raw | bytes]) -> _Heads:
+    def _heads(self, asked: Reply, lines: Ints, bodies: Sequence[Raw | bytes]) -> _Heads:
         """Of all answers to one question; raises `Odd` with the lines of which nothing can be said."""
         question = Reply(asked.path, asked.query, b"", EARLIEST)
-        told = bodies if len(lines) == len(bodies) else [bodies[line] for line in lines]
+        told = bodies if len(lines) == len(bodies) else [bodies[line] for line in lines.tolist()]
         try:
             return self._told(question, lines, self._head.decode_lines(b"\n".join(told)))
         except SLIPS as slip:
-            odd = [line for line in lines if not self._is_plain(question, bodies[line])]
+            odd = [line for line in lines.tolist() if not self._is_plain(question, bodies[line])]
             raise (Odd(odd) if odd else Unplain("answers that are plain one by one")) from slip
 
     def _is_plain(self, question: Reply, body: Raw | bytes) -> bool:
         try:
-            self._told(question, [0], [self._head.decode(body)])
+            self._told(question, np.zeros(1, dtype=np.int64), [self._head.decode(body)])
         except SLIPS:
             return False
         return True
 
-    def _told(self, question: Reply, lines: Sequence[int], heads: Sequence[H]) -> _Heads:
+    def _told(self, question: Reply, lines: Ints, heads: Sequence[H]) -> _Heads:
         told = self._read(question, heads)
         whos = [told.who] * len(lines) if isinstance(told.who, Who) else told.who
         sequence_id, event_us = (
@@ -225,6 +222,16 @@ class Ladder(Bulk, Generic[H]):
         return next((shape for shape in self._shapes if shape.level == first), self._shapes[0])
 
 
+def _by_question(asked: Sequence[Reply]) -> list[Ints]:
+    """The places of the same question, asked by the same path and query."""
+    if asked.count(asked[0]) == len(asked):  # mostly, and the very same
+        return [np.arange(len(asked))]
+    places: dict[tuple[str, int], list[int]] = {}  # who asks the same again shares its query
+    for place, each in enumerate(asked):
+        places.setdefault((each.path, id(each.query)), []).append(place)
+    return [np.array(each) for each in places.values()]
+
+
 def each_named(symbols: Sequence[S], who: Callable[[S], Who]) -> list[Who]:
     """Whose books these are, as `who` says of each symbol."""
     known = {symbol: who(symbol) for symbol in dict.fromkeys(symbols)}
@@ -232,12 +239,12 @@ def each_named(symbols: Sequence[S], who: Callable[[S], Who]) -> list[Who]:
 
 
 @contextmanager
-def _of_lines(lines: Sequence[int]) -> Iterator[None]:
+def _of_lines(lines: Ints) -> Iterator[None]:
     """With the lines of what is `Odd`, instead of their places among these."""
     try:
         yield
     except Odd as odd:
-        raise Odd([lines[place] for place in odd.places]) from odd
+        raise Odd(lines[odd.places].tolist()) from odd
 
 
 def _named(whos: Sequence[Who]) -> dict[str, Any]:
