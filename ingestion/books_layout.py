@@ -30,7 +30,7 @@ MAX_EXACT = 2**52 - 1  # up to here no two whole numbers over one power of ten a
 
 _NO_SCALE = MAX_SCALE + 1
 _POWERS = np.array([*(float(10**k) for k in range(MAX_SCALE + 1)), np.nan])  # at no scale is a number whole
-_SAMPLE = 4  # levels of a side that guess its row's scale
+_SAMPLE = 2  # levels of a side that guess its row's scale
 
 _LEVELS = pa.list_(pa.int64())
 _HEAD = [field for field in schema_of(OrderBook) if field.type != FLOATS]

@@ -24,6 +24,7 @@ from ingestion.venues.base import Reply
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 MAX_LINE_BYTES = 256 * 1024 * 1024
+_READ_BYTES = 64 * 1024  # of text
 
 
 class Unreadable(ValueError):
@@ -177,30 +178,39 @@ def unpack(stream: BinaryIO, name: str) -> Iterator[Envelope]:
         yield from lines.envelopes()
 
 
-def unpack_lines(stream: BinaryIO, name: str, at_once: int = 64 * 1024) -> Iterator[Lines]:
+def unpack_lines(stream: BinaryIO, name: str, at_once: int = _READ_BYTES) -> Iterator[Lines]:
     """Its lines, about so many bytes at once or a longer line; raises `Unreadable` naming file and line."""
     head = stream.read(4)
     stream.seek(0)
     # Arrow's reader says when the stream ends inside a frame; zstandard's takes that for the end.
     plain: Any = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd") if head == ZSTD_MAGIC else stream  # type: ignore[arg-type]
-    number = 0  # of lines that have ended
-    begun: list[bytes] = []  # of a line that has not
+    number = 0  # of lines that were given
+    waiting: list[bytes] = []
+    waiting_bytes = begun_bytes = 0  # the latter of a line that has not ended
     while True:
         try:
-            block: bytes = plain.read(at_once)
+            block: bytes = plain.read(_READ_BYTES)
         except OSError as error:
+            text = b"".join(waiting)
+            if begun_bytes < len(text):
+                yield Lines(text[: len(text) - begun_bytes], number, name)
+            number += _ended_in(text)
             raise Unreadable(f"{name} line {number + 1}: damaged zstd stream ({error})") from error
-        ended = block.rfind(b"\n") + 1 if block else None
-        if ended != 0:
-            text = b"".join([*begun, memoryview(block)[:ended]])
+        ended = block.rfind(b"\n") + 1
+        waiting_bytes += len(block)
+        begun_bytes = len(block) - ended if ended else begun_bytes + len(block)
+        if block and not (ended and waiting_bytes >= at_once):
+            waiting.append(block)
+        else:
+            text = b"".join([*waiting, block[:ended]])
             if text:
                 yield Lines(text, number, name)
             number += _ended_in(text)
-            begun = []
+            waiting, waiting_bytes = [block[ended:]], begun_bytes
         if not block:
             return
-        begun.append(block[ended:])
-        if sum(map(len, begun)) >= MAX_LINE_BYTES:
+        if begun_bytes >= MAX_LINE_BYTES:
+            number += _ended_in(b"".join(waiting))
             raise Unreadable(f"{name} line {number + 1}: longer than {MAX_LINE_BYTES} bytes")
 
 

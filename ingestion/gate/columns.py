@@ -117,12 +117,19 @@ def _off_side(table: pa.Table, side: str, sign: int) -> Bools:
         return np.ones(len(lengths), dtype=np.bool_)
     ends = np.cumsum(lengths)
     prices, sizes = (np.asarray(lists.flatten()) for lists in (px, qty))  # type: ignore[attr-defined]
-    is_odd = ~((prices > 0) & (prices < _HUGE) & (sizes > 0) & (sizes < _HUGE))
-    is_inward = np.zeros(len(prices), dtype=np.bool_)
-    is_inward[1:] = ~(sign * np.diff(prices) > 0)
-    is_inward[(ends - lengths)[lengths > 0]] = False  # the first price of a row follows upon another row's last
-    found[np.searchsorted(ends, np.flatnonzero(is_odd | is_inward), side="right")] = True
+    before, after = prices[:-1], prices[1:]
+    is_outward = np.ones(len(prices), dtype=np.bool_)
+    is_outward[1:] = after > before if sign > 0 else after < before
+    is_outward[(ends - lengths)[lengths > 0]] = True  # the first price of a row follows upon another row's last
+    if is_outward.all() and _are_within(prices) and _are_within(sizes):
+        return found
+    is_odd = ~((prices > 0) & (prices < _HUGE) & (sizes > 0) & (sizes < _HUGE) & is_outward)
+    found[np.searchsorted(ends, np.flatnonzero(is_odd), side="right")] = True
     return found
+
+
+def _are_within(numbers: npt.NDArray[np.float64]) -> bool:
+    return not len(numbers) or bool(numbers.min() > 0 and numbers.max() < _HUGE)  # NaN is neither
 
 
 def _no_candle(table: pa.Table) -> Bools:

@@ -36,12 +36,19 @@ class Cut:
     def __init__(self, lines: bytes, opening: bytes, closing: bytes) -> None:
         """Raises `Odd` with the lines in which lists of lists do not follow one another, or are more than two."""
         letters = np.frombuffer(lines, dtype=np.uint8)
-        ends = np.flatnonzero(letters == _NEWLINE)
-        starts, stops = (_pairs(letters, pair) for pair in (opening, closing))
-        line_of = np.searchsorted(ends, starts)
-        counts = np.bincount(line_of, minlength=len(ends))
-        stops_counts = np.bincount(np.searchsorted(ends, stops), minlength=len(ends))
-        _refuse(np.flatnonzero((counts != stops_counts) | (counts > _MOST)))
+        is_end = letters == _NEWLINE
+        is_mark = is_end.copy()
+        for first, second in (opening, closing):
+            is_mark[1:] |= (letters[:-1] == first) & (letters[1:] == second)
+        marks = np.flatnonzero(is_mark)
+        told = letters[marks]
+        are_ends, are_stops = told == _NEWLINE, told == closing[-1]
+        starts, stops = marks[~are_ends & ~are_stops], marks[are_stops]
+        line_of = np.cumsum(are_ends)
+        lines_count = int(line_of[-1])
+        line_of, stops_lines = line_of[~are_ends & ~are_stops], line_of[are_stops]
+        counts = np.bincount(line_of, minlength=lines_count)
+        _refuse(np.flatnonzero((counts != np.bincount(stops_lines, minlength=lines_count)) | (counts > _MOST)))
         _refuse(line_of[starts > stops])
         _refuse(line_of[1:][starts[1:] < stops[:-1]])
         self._counts = counts
@@ -53,7 +60,6 @@ class Cut:
         # A piece of the rest and a side in turn, a last of the rest, and the tail's letters.
         buffers = [None, pa.py_buffer(cuts), pa.py_buffer(lines + _TAIL)]  # type: ignore[arg-type]
         self._pieces: Any = pa.Array.from_buffers(pa.binary(), len(cuts) - 1, buffers)
-        self._lengths = stops - starts
         places = np.arange(2 * len(starts) + 1)
         places[1::2] = len(places) + np.arange(len(starts)) - self._firsts[line_of]
         self._newline = len(places) + _MOST
@@ -79,12 +85,6 @@ class Cut:
     def _joined(self, places: Ints) -> bytes:
         _, cuts, letters = self._pieces.take(pa.array(places)).buffers()
         return letters.slice(0, int(np.frombuffer(cuts, dtype=np.int32)[len(places)])).to_pybytes()  # type: ignore[no-any-return]
-
-
-def _pairs(letters: npt.NDArray[np.uint8], pair: bytes) -> Ints:
-    """Where the second of these two letters stands right after the first."""
-    first, second = (letters == letter for letter in pair)
-    return np.flatnonzero(first[:-1] & second[1:]) + 1
 
 
 def _places(marks: Sequence[Raw | bytes]) -> Ints:

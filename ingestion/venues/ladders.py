@@ -50,7 +50,7 @@ class _Heads(NamedTuple):
     """What stands beside the sides of some answers, by their lines."""
 
     lines: Ints
-    whos: Sequence[Who]
+    who: Who | Sequence[Who]
     sequence_id: "pa.Array[Any]"
     event_us: "pa.Array[Any]"
     bids: Sequence[Raw]
@@ -169,7 +169,7 @@ class Ladder(Bulk, Generic[H]):
         columns = {
             "utc_hour": pa.array(np.full(len(lines), hour_us), INSTANT),
             "captured_ts": pa.array(captured_us[lines], INSTANT),
-            **_named([who for part in parts for who in part.whos]),
+            **_named(parts),
             "event_ts": event_ts.cast(INSTANT),
             "sequence_id": pa.concat_arrays([part.sequence_id for part in parts]),
             "bid_px": bids.px,
@@ -206,14 +206,13 @@ class Ladder(Bulk, Generic[H]):
 
     def _told(self, question: Reply, lines: Ints, heads: Sequence[H]) -> _Heads:
         told = self._read(question, heads)
-        whos = [told.who] * len(lines) if isinstance(told.who, Who) else told.who
         sequence_id, event_us = (
             pa.nulls(len(lines), pa.int64()) if each is None else pa.array(each, pa.int64())
             for each in (told.sequence_id, told.event_us)
         )
-        if {len(whos), len(sequence_id), len(event_us), len(told.bids), len(told.asks)} != {len(lines)}:
+        if {len(sequence_id), len(event_us), len(told.bids), len(told.asks)} != {len(lines)}:
             raise Unplain("answers with several books, or none")
-        return _Heads(lines, whos, sequence_id, event_us, told.bids, told.asks)
+        return _Heads(lines, told.who, sequence_id, event_us, told.bids, told.asks)
 
     def _shape_of(self, sides: Sequence[Sides]) -> Shape:
         """As the first level is written; any, where none of ours is."""
@@ -232,10 +231,10 @@ def _by_question(asked: Sequence[Reply]) -> list[Ints]:
     return [np.array(each) for each in places.values()]
 
 
-def each_named(symbols: Sequence[S], who: Callable[[S], Who]) -> list[Who]:
+def each_named(symbols: Sequence[S], who: Callable[[S], Who]) -> Who | list[Who]:
     """Whose books these are, as `who` says of each symbol."""
     known = {symbol: who(symbol) for symbol in dict.fromkeys(symbols)}
-    return [known[symbol] for symbol in symbols]
+    return [known[symbol] for symbol in symbols] if len(known) > 1 else known[symbols[0]]
 
 
 @contextmanager
@@ -247,11 +246,15 @@ def _of_lines(lines: Ints) -> Iterator[None]:
         raise Odd(lines[odd.places].tolist()) from odd
 
 
-def _named(whos: Sequence[Who]) -> dict[str, Any]:
-    known = dict(zip(map(id, whos), whos, strict=True))  # mostly few, of many books each
-    numbers = {key: number for number, key in enumerate(known)}
-    rows = pa.array([numbers[key] for key in map(id, whos)])
-    columns = zip(*known.values(), strict=True)
+def _named(parts: Sequence[_Heads]) -> dict[str, Any]:
+    known: dict[Who, int] = {}
+    numbers = []
+    for part in parts:
+        whos = [part.who] if isinstance(part.who, Who) else part.who
+        of = np.array([known.setdefault(who, len(known)) for who in whos])
+        numbers.append(np.broadcast_to(of, len(part.lines)))
+    rows = pa.array(np.concatenate(numbers))
+    columns = zip(*known, strict=True)
     return {name: pa.array(of, pa.string()).take(rows) for name, of in zip(Who._fields, columns, strict=True)}
 
 

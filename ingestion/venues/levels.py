@@ -98,7 +98,7 @@ class Shape:
 
     def _numbers(self, told: bytes, cuts: Ints) -> tuple[Floats, Bools]:
         """Numbers, and which are not as they should be: prices and sizes over zero, others whole."""
-        offsets = (cuts - np.arange(len(cuts))).astype(np.int32)
+        offsets = cuts.astype(np.int32) - np.arange(len(cuts), dtype=np.int32)
         digits = pa.py_buffer(told.translate(None, b",\n"))
         spelled = pa.StringArray.from_buffers(len(cuts) - 1, pa.py_buffer(offsets), digits)  # type: ignore[arg-type]
         try:
