@@ -7,21 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
-from ingestion.columns import INSTANT, as_instants, ints
+from ingestion.alike import told_apart
 from ingestion.envelopes import Envelope, Lines, Unreadable
 from ingestion.quarantine import Quarantined
 from ingestion.records import OrderBook, Record
 from ingestion.streams import EVERY_SECOND, Sampling, read_stream
 from ingestion.venues.base import EARLIEST, Refused, Reject, Reply, Venue
 from ingestion.venues.bulk import SLIPS, Bulk, Table
-from ingestion.venues.ladders import Ladder
+from ingestion.venues.ladders import Answers, Ladder
 
 # A parser owes `Refused` for what it cannot read. These are what a slip in one raises on a hostile
 # payload: they cost the reply and are told apart as rule `parser`, and the hour goes on.
@@ -35,8 +30,6 @@ AT_ONCE_BYTES = 2 * 1024 * 1024  # of replies that are read together
 _MAX_QUESTIONS = 4096  # remembered of one object
 _STREAM_ITEMS = 500  # handed on at once
 _RECORD_BYTES, _BOOK_BYTES = 300, 6_000  # about what a record of a stream takes
-_NOTHING_POSTED = b"null"
-_SEALED_LETTERS = len("2026-01-02T03:04:05.678901Z")
 
 Objects = Iterable[tuple[str, Iterable[Envelope | Lines]]]
 
@@ -81,7 +74,6 @@ class _Question(NamedTuple):
 
 
 _UNREAD = _Question(None, Reply("", {}, b"", EARLIEST))
-_ASKED_BY = attrgetter("venue", "status", "path", "query")
 
 
 class _Reader:
@@ -121,13 +113,13 @@ class _Reader:
             if not isinstance(ladder, Ladder) or not ladder.reads_lines:
                 return None
             cut = ladder.cut(lines.text if lines.text.endswith(b"\n") else lines.text + b"\n")
-            envelopes = list(lines._replace(text=cut.rest).envelopes())
-            asked = [each.reply for each in self._asked_all(envelopes) if each.bulk is ladder]
-            bodies = [each.body for each in envelopes]
-            if {envelope.encoding for envelope in envelopes} != {"json"}:
-                return None
-            captured = _captured(envelopes)
-            return [(OrderBook, ladder.read_cut(self._hour, captured, asked, bodies, cut))]
+            answers = []
+            for alike in told_apart(lines._replace(text=cut.rest)):
+                bulk, asked = self._asked(alike.first)
+                if bulk is not ladder or alike.first.encoding != "json":
+                    return None
+                answers.append(Answers(asked, alike.lines, alike.captured_us, alike.bodies))
+            return [(OrderBook, ladder.read_cut(self._hour, answers, cut))]
         except SLIPS:
             return None
 
@@ -151,15 +143,6 @@ class _Reader:
                 yield self._read_one(sources[place])
             size = sum([len(envelope.body) for envelope in sources])
             yield Said(self._key, self._raw_dataset, [], [], size, joined.tables)
-
-    def _asked_all(self, envelopes: Sequence[Envelope]) -> list[_Question]:
-        """As `_asked`, once for all that ask the same."""
-        asked = list(map(_ASKED_BY, envelopes))
-        requests = [envelope.request for envelope in envelopes]
-        if b"".join(requests) != _NOTHING_POSTED * len(requests):
-            return list(map(self._asked, envelopes))
-        known = {key: self._asked(envelope) for key, envelope in dict(zip(asked, envelopes, strict=True)).items()}
-        return [known[key] for key in asked]
 
     def _asked(self, envelope: Envelope) -> _Question:
         if envelope.venue != self._venue.name or envelope.status != 200:
@@ -276,12 +259,3 @@ def _said(
 
 def _unreadable(error: Unreadable, key: str, raw_dataset: str) -> Quarantined:
     return Quarantined("unreadable_object", str(error), key, raw_dataset, scope="reply")
-
-
-def _captured(envelopes: Sequence[Envelope]) -> npt.NDArray[np.int64]:
-    """Our clock at each, microseconds."""
-    texts = [envelope.captured_ts or envelope.recorded_at or "" for envelope in envelopes]
-    if set(map(len, texts)) == {_SEALED_LETTERS}:
-        with suppress(pa.ArrowInvalid):
-            return ints(pa.array(texts).cast(INSTANT))
-    return np.array(as_instants([envelope.at for envelope in envelopes]), dtype=np.int64)

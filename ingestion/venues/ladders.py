@@ -46,6 +46,15 @@ class Depths(NamedTuple):
     asks: Sequence[Raw]
 
 
+class Answers(NamedTuple):
+    """Answers to one question: the lines of them that were cut, our clock at each, and what is left of their bodies."""
+
+    asked: Reply
+    lines: Ints
+    captured_us: Ints
+    bodies: bytes  # a line each
+
+
 class _Heads(NamedTuple):
     """What stands beside the sides of some answers, by their lines."""
 
@@ -123,11 +132,10 @@ class Ladder(Bulk, Generic[H]):
         """Books of the bodies that are plain in levels of this shape, and their places."""
         places = list(bodies)
         while places:
-            plain = [replies[place] for place in places]
-            captured = np.array(as_instants([reply.captured_ts for reply in plain]), dtype=np.int64)
             try:
                 cut = self.cut(b"".join([bodies[place] + b"\n" for place in places]))
-                return self.read_cut(hour, captured, plain, cut.rest.split(b"\n")[:-1], cut, shape), places
+                answers = _by_question([replies[place] for place in places], cut.rest)
+                return self.read_cut(hour, answers, cut, shape), places
             except Odd as odd:
                 are_odd = set(odd.places)
                 places = [place for number, place in enumerate(places) if number not in are_odd]
@@ -135,24 +143,12 @@ class Ladder(Bulk, Generic[H]):
                 break
         return None, []
 
-    def read_cut(
-        self,
-        hour: datetime,
-        captured_us: Ints,
-        asked: Sequence[Reply],
-        bodies: Sequence[Raw | bytes],
-        cut: Cut,
-        shape: Shape | None = None,
-    ) -> pa.Table:
-        """Books of these bodies, which are the rest of what was cut, a line each, in the order of questions.
+    def read_cut(self, hour: datetime, answers: Sequence[Answers], cut: Cut, shape: Shape | None = None) -> pa.Table:
+        """Books of answers that together are all lines of what was cut, in the order of the answers.
 
         Raises `Odd` with the lines that are not plain, or another of `SLIPS` where nobody can say which they are.
         """
-        if len(asked) != len(bodies):
-            raise Unplain("answers to other questions")
-        if self._holds_replies and has_long_decimals(b"\n".join(bodies)):
-            raise Odd([line for line, body in enumerate(bodies) if has_long_decimals(bytes(body))])
-        parts = [self._heads(asked[lines[0]], lines, bodies) for lines in _by_question(asked)]
+        parts = [self._heads(each) for each in answers]
         lines = np.concatenate([part.lines for part in parts])
         bid_marks, ask_marks = (
             list(chain.from_iterable(each)) for each in zip(*(part[-2:] for part in parts), strict=True)
@@ -168,7 +164,7 @@ class Ladder(Bulk, Generic[H]):
         [hour_us] = as_instants([hour])
         columns = {
             "utc_hour": pa.array(np.full(len(lines), hour_us), INSTANT),
-            "captured_ts": pa.array(captured_us[lines], INSTANT),
+            "captured_ts": pa.array(np.concatenate([each.captured_us for each in answers]), INSTANT),
             **_named(parts),
             "event_ts": event_ts.cast(INSTANT),
             "sequence_id": pa.concat_arrays([part.sequence_id for part in parts]),
@@ -187,17 +183,25 @@ class Ladder(Bulk, Generic[H]):
             return None
         return None if b"\n" in body else body
 
-    def _heads(self, asked: Reply, lines: Ints, bodies: Sequence[Raw | bytes]) -> _Heads:
+    def _heads(self, answers: Answers) -> _Heads:
         """Of all answers to one question; raises `Odd` with the lines of which nothing can be said."""
-        question = Reply(asked.path, asked.query, b"", EARLIEST)
-        told = bodies if len(lines) == len(bodies) else [bodies[line] for line in lines.tolist()]
+        question = Reply(answers.asked.path, answers.asked.query, b"", EARLIEST)
         try:
-            return self._told(question, lines, self._head.decode_lines(b"\n".join(told)))
+            if self._holds_replies and has_long_decimals(answers.bodies):
+                raise Unplain("long decimals")
+            return self._told(question, answers.lines, self._head.decode_lines(answers.bodies))
         except SLIPS as slip:
-            odd = [line for line in lines.tolist() if not self._is_plain(question, bodies[line])]
+            bodies = answers.bodies.split(b"\n")[:-1]
+            odd = [
+                line
+                for line, body in zip(answers.lines.tolist(), bodies, strict=True)
+                if not self._is_plain(question, body)
+            ]
             raise (Odd(odd) if odd else Unplain("answers that are plain one by one")) from slip
 
-    def _is_plain(self, question: Reply, body: Raw | bytes) -> bool:
+    def _is_plain(self, question: Reply, body: bytes) -> bool:
+        if self._holds_replies and has_long_decimals(body):
+            return False
         try:
             self._told(question, np.zeros(1, dtype=np.int64), [self._head.decode(body)])
         except SLIPS:
@@ -221,14 +225,16 @@ class Ladder(Bulk, Generic[H]):
         return next((shape for shape in self._shapes if shape.level == first), self._shapes[0])
 
 
-def _by_question(asked: Sequence[Reply]) -> list[Ints]:
-    """The places of the same question, asked by the same path and query."""
-    if asked.count(asked[0]) == len(asked):  # mostly, and the very same
-        return [np.arange(len(asked))]
+def _by_question(replies: Sequence[Reply], rest: bytes) -> list[Answers]:
     places: dict[tuple[str, int], list[int]] = {}  # who asks the same again shares its query
-    for place, each in enumerate(asked):
-        places.setdefault((each.path, id(each.query)), []).append(place)
-    return [np.array(each) for each in places.values()]
+    for place, reply in enumerate(replies):
+        places.setdefault((reply.path, id(reply.query)), []).append(place)
+    captured = np.array(as_instants([reply.captured_ts for reply in replies]), dtype=np.int64)
+    bodies = rest.split(b"\n")
+    return [
+        Answers(replies[of[0]], np.array(of), captured[of], b"".join([bodies[place] + b"\n" for place in of]))
+        for of in places.values()
+    ]
 
 
 def each_named(symbols: Sequence[S], who: Callable[[S], Who]) -> Who | list[Who]:

@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int64]
 
 _TOKEN = re.compile(rb'"[^"\\]*"|[-+0-9.eE]+|true|false|null|[][{}:,]|\s+')
 _SCALAR = b"0123456789+-.eEtrufalsn"  # letters of what is not quoted
-_WORD = 8
+WORD = 8
 _MOST_TOKENS = 2_048  # of a row: no venue's have a tenth of them
 
 
@@ -93,11 +93,11 @@ class Template:
 
     def read(self, rows: Sequence[bytes]) -> Rows:
         """Take apart rows, each item one or several joined by commas; `Unplain` where not all are of this template."""
-        text = b"".join([b",", b",".join(rows), self._lead, bytes(_WORD)])
+        text = b"".join([b",", b",".join(rows), self._lead, bytes(WORD)])
         if b"\\" in text or not text.isascii():
             raise Unplain("letters that are escaped")
         letters = np.frombuffer(text, dtype=np.uint8)
-        size = len(text) - _WORD
+        size = len(text) - WORD
         is_mark = letters[:size] == self._marks[0]
         for mark in self._marks[1:]:
             is_mark |= letters[:size] == mark
@@ -118,11 +118,11 @@ class Template:
 
     def _check(self, text: bytes, spans: Sequence[tuple[Slot, Ints, Ints]]) -> None:
         """Hold the whole text, but for its values, to the template."""
-        words: Any = np.ndarray((len(text) - _WORD,), "<u8", text, 0, (1,))  # of eight letters, one from each letter on
+        words = words_of(text)
         (_, first_starts, _), (_, _, last_ends) = spans[0], spans[-1]
         is_same = (
             text.startswith(self._begin)
-            and text[last_ends[-1] : -_WORD] == self._end
+            and text[last_ends[-1] : -WORD] == self._end
             and _are_between(words, last_ends[:-1], first_starts[1:], self._turn)
             and all(
                 _are_between(words, ends, starts, between)
@@ -167,13 +167,21 @@ def _slot(row: bytes, marks: Sequence[int], name: str, start: int, end: int) -> 
     return Slot(name, is_quoted, mark, start - marks[mark], marks[mark + 1] - end)
 
 
+def words_of(text: bytes) -> Any:
+    """Eight letters as a number, from each letter on but the last eight."""
+    return np.ndarray((len(text) - WORD,), "<u8", text, 0, (1,))
+
+
+def are_at(words: Any, places: Ints, constant: bytes) -> npt.NDArray[np.bool_]:
+    """For each place, whether this stands there."""
+    found = np.ones(len(places), dtype=np.bool_)
+    for begun in range(0, len(constant), WORD):
+        part = constant[begun : begun + WORD]
+        mask, expected = (np.uint64(int.from_bytes(each, "little")) for each in (b"\xff" * len(part), part))
+        found &= (words[np.minimum(places + begun, len(words) - 1)] & mask) == expected
+    return found
+
+
 def _are_between(words: Any, ends: Ints, starts: Ints, constant: bytes) -> bool:
     """Whether this and nothing else stands from each end to its start."""
-    if not (starts - ends == len(constant)).all():
-        return False
-    for place in range(0, len(constant), _WORD):
-        part = constant[place : place + _WORD]
-        mask, expected = (np.uint64(int.from_bytes(each, "little")) for each in (b"\xff" * len(part), part))
-        if not ((words[ends + place] & mask) == expected).all():
-            return False
-    return True
+    return bool((starts - ends == len(constant)).all() and are_at(words, ends, constant).all())
