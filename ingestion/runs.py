@@ -15,6 +15,7 @@ from ingestion.ordering import arrangement, keys_of
 WAITING_BYTES = 12 * 1024 * 1024
 PORTION_BYTES = 3 * 1024 * 1024
 BATCH_BYTES = 128 * 1024  # what a merge holds of each piece
+WRITE_BYTES = 256 * 1024  # to disk; smaller ones take a call of the system each
 MAX_PIECES = 128  # merged at once
 FEW_PIECES = 2
 
@@ -154,7 +155,10 @@ class _Piece(_Held):
     def __init__(self, path: Path, names: Vocabularies, order: Sequence[str], tables: Iterable[pa.Table]) -> None:
         super().__init__(names.schema.empty_table(), names, order)
         self.path = path
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, names.schema) as writer:
+        with (
+            pa.output_stream(str(path), buffer_size=WRITE_BYTES) as sink,
+            pa.ipc.new_file(sink, names.schema) as writer,
+        ):
             for table in tables:
                 for batch in _small(table):
                     writer.write_batch(batch)
