@@ -230,9 +230,20 @@ def test_a_side_that_is_no_list_of_levels_is_left_to_the_parser(side: str) -> No
         '{"px2":"0.1","sz":"12","n":2}',
         '{"p2x":"0.1","sz":"12","n":2}',
         '{"px":"0.1","sz":"12","n":2.5}',
+        '{"px":"0.1","sz":1"2","n":2}',
+        '{"px":"0.1","sz":1"","n":2}',
+        '{"px":"0.1","sz":"","n":2}1',
         f'{{"px":"{"1" * 305}","sz":"12","n":2}}',
     ],
-    ids=["a digit in a name", "a digit within a name", "a fraction of an order", "beyond any number"],
+    ids=[
+        "a digit in a name",
+        "a digit within a name",
+        "a fraction of an order",
+        "a digit before a quote",
+        "no digit in quotes",
+        "a digit behind a level",
+        "beyond any number",
+    ],
 )
 def test_a_level_of_another_kind_is_left_to_the_parser(level: str) -> None:
     asked = {"type": "l2Book", "coin": "BTC"}

@@ -18,8 +18,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 DIGITS = b"0123456789."
-_IS_DIGIT = bytes(letter in DIGITS for letter in range(256))
-_NEWLINE, _DOT, _ZERO = b"\n.0"  # commas and newlines sort before the dot, digits after it
+_NEWLINE, _DOT, _ZERO, _NINE = b"\n.09"
 _EXACT_LETTERS = 16  # 15 digits and a point
 _MOST = 1e300  # as `Finite`
 _LEAST = np.array([0, 0, *(float(10**digits) for digits in range(1, 300)), np.inf])  # whole number of so many digits
@@ -32,6 +31,15 @@ class Side(NamedTuple):
     qty: Any
 
 
+class _Runs(NamedTuple):
+    """The numbers in some lines, as they stand there."""
+
+    heads: Bytes  # four letters of each, from the one before it on
+    tails: Bytes  # its last letter, and the one behind it
+    lengths: Ints
+    levels: Ints  # of each line
+
+
 class Shape:
     """How levels are written: `["",""]`, all digits and decimal points left out, of which `at` are price and size."""
 
@@ -39,10 +47,11 @@ class Shape:
         self.level = level
         self._at = at
         self._is_held = is_held  # to 15 digits here
-        self._width = level.count(b",") + 1  # numbers a level
+        fields = level.split(b",")
+        self._width = len(fields)  # numbers a level
         self._others = [place for place in range(self._width) if place not in at]
-        self._has_names = b":" in level
-        self._marks = bytes(set(level) - set(b","))
+        self._beside = np.array([_beside(field) for field in fields], dtype=np.uint8).T
+        self._marks = bytes(set(level + b",\n"))
         self._levels = level + b","  # as many as the longest side had
 
     def read(self, sides: Sides) -> Side:
@@ -57,33 +66,40 @@ class Shape:
         return _lists(px, qty, levels)
 
     def _read(self, text: bytes) -> tuple[Floats, Floats, Ints]:
-        told = b"\n" + text.translate(None, self._marks)
-        letters = np.frombuffer(told, dtype=np.uint8)
-        cuts = np.flatnonzero(letters < _DOT)
-        counts = np.diff(np.flatnonzero(letters[cuts] == _NEWLINE))
-        levels = counts // self._width
-        if (levels * self._width != counts).any() or not self._is_shaped(text, levels):
-            _refuse_where(text, lambda side: not self._is_plain(side))
-        if self._is_held and np.diff(cuts).max() > _EXACT_LETTERS + 1 and has_long_decimals(text):
+        runs = self._runs(text)
+        if runs is None:
+            _refuse_where(text, lambda side: self._runs(side) is None)
+        if self._is_held and runs.lengths.max() > _EXACT_LETTERS and has_long_decimals(text):
             _refuse_where(text, has_long_decimals)
-        if _has_no_decimals(letters):
-            numbers, is_strange = np.zeros(0), _are_no_decimals(letters, cuts)
-        else:
-            numbers, is_strange = self._numbers(told, cuts)
+        is_strange = _are_no_decimals(runs)
+        numbers = np.zeros(0)
+        if not is_strange.any():
+            numbers, is_strange = self._numbers(text.translate(None, self._marks), runs.lengths)
         if is_strange.any():
-            odd = np.searchsorted(np.cumsum(counts), np.flatnonzero(is_strange), side="right")
+            odd = np.searchsorted(np.cumsum(runs.levels) * self._width, np.flatnonzero(is_strange), side="right")
             raise Odd(np.unique(odd).tolist())
         px, qty = (numbers[place :: self._width] for place in self._at)
-        return px, qty, levels
+        return px, qty, runs.levels
 
-    def _is_shaped(self, text: bytes, levels: Ints) -> bool:
+    def _runs(self, text: bytes) -> _Runs | None:
+        """The numbers in lines of levels, if there is nothing else: digits and points where the shape has room."""
+        letters = np.frombuffer(text, dtype=np.uint8)
+        is_run = letters - _DOT <= _NINE - _DOT  # a slash too, which no shape has
+        edges = np.flatnonzero(is_run[1:] != is_run[:-1])  # the letter before a number, its last, and so on
+        if is_run[0] or not len(edges) or edges[-1] > len(letters) - 3:
+            return None
+        counts, rest = np.divmod(np.diff(np.searchsorted(edges, np.flatnonzero(letters == _NEWLINE)), prepend=0), 2)
+        levels, over = np.divmod(counts, self._width)
+        if rest.any() or over.any():
+            return None
+        starts, ends = edges[::2], edges[1::2]
+        heads, tails = _letters_at(text, starts, 4), _letters_at(text, ends, 2)
+        before, behind = (of.reshape(-1, self._width) for of in (heads[:, 0], tails[:, 1]))
+        is_shaped = (before == self._beside[0]).all() and (behind == self._beside[1]).all()
         of = {count: self._of(count) for count in set(levels.tolist())}
-        shape = b"".join([of[count] for count in levels.tolist()])
-        return text.translate(None, DIGITS) == shape and self._is_named(text, int(levels.sum()))
-
-    def _is_plain(self, side: bytes) -> bool:
-        count, rest = divmod(side.translate(None, self._marks).count(b",") + 1, self._width)
-        return not rest and side.translate(None, DIGITS) + b"\n" == self._of(count) and self._is_named(side, count)
+        if not is_shaped or text.translate(None, DIGITS) != b"".join([of[count] for count in levels.tolist()]):
+            return None
+        return _Runs(heads, tails, ends - starts, levels)
 
     def _of(self, count: int) -> bytes:
         """A line of so many levels without their digits."""
@@ -92,15 +108,10 @@ class Shape:
             self._levels *= 2
         return self._levels[: length - 1] + b"\n"
 
-    def _is_named(self, text: bytes, count: int) -> bool:
-        """Whether the names in so many levels have no digits of their own, which the shape would not show."""
-        return not self._has_names or _runs(text) == count * self._width
-
-    def _numbers(self, told: bytes, cuts: Ints) -> tuple[Floats, Bools]:
+    def _numbers(self, digits: bytes, lengths: Ints) -> tuple[Floats, Bools]:
         """Numbers, and which are not as they should be: prices and sizes over zero, others whole."""
-        offsets = cuts.astype(np.int32) - np.arange(len(cuts), dtype=np.int32)
-        digits = pa.py_buffer(told.translate(None, b",\n"))
-        spelled = pa.StringArray.from_buffers(len(cuts) - 1, pa.py_buffer(offsets), digits)  # type: ignore[arg-type]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        spelled = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(digits))  # type: ignore[arg-type]
         try:
             numbers = np.asarray(spelled.cast(pa.float64()), dtype=np.float64)
         except pa.ArrowInvalid:  # 1.2.3
@@ -111,11 +122,15 @@ class Shape:
             if not (values.min() > 0 and values.max() <= _MOST):
                 is_strange[place :: self._width] = ~((values > 0) & (values <= _MOST))
         for place in self._others:
-            letters = cuts[place + 1 :: self._width] - cuts[place : -1 : self._width] - 1
-            is_strange[place :: self._width] = (
-                numbers[place :: self._width] < _LEAST[np.minimum(letters, len(_LEAST) - 1)]
-            )
+            least = _LEAST[np.minimum(lengths[place :: self._width], len(_LEAST) - 1)]
+            is_strange[place :: self._width] = numbers[place :: self._width] < least
         return numbers, is_strange
+
+
+def _beside(field: bytes) -> tuple[int, int]:
+    """The letters right before and behind the number in `[""`, `""]`, `"n":` or the like."""
+    place = field.rindex(b'""') + 1 if b'""' in field else len(field.rstrip(b"]}"))
+    return (b"," + field)[place], (field + b",")[place]
 
 
 def _lists(px: Floats, qty: Floats, levels: Ints) -> Side:
@@ -124,26 +139,21 @@ def _lists(px: Floats, qty: Floats, levels: Ints) -> Side:
 
 
 def _refuse_where(text: bytes, is_odd: Callable[[bytes], bool]) -> NoReturn:
-    odd = [number for number, side in enumerate(text.split(b"\n")[:-1]) if is_odd(side)]
+    odd = [number for number, side in enumerate(text.split(b"\n")[:-1]) if is_odd(side + b"\n")]
     raise Odd(odd) if odd else Unplain("sides that are plain only one by one")
 
 
-def _has_no_decimals(letters: Bytes) -> bool:
-    """Whether any number is nothing, or not as JSON writes numbers: 00.5, .5, 5."""
-    is_mark = letters < _ZERO
-    is_led = (letters[:-2] < _DOT) & (letters[1:-1] == _ZERO) & ~is_mark[2:]
-    return bool((is_mark[1:] & is_mark[:-1]).any() or is_led.any())
+def _letters_at(text: bytes, places: Ints, count: int) -> Bytes:
+    """So many letters from each of these places on, 2 or 4."""
+    words: Any = np.ndarray((len(text) - count + 1,), f"<u{count}", text, 0, (1,))
+    found: Bytes = words[places].view(np.uint8).reshape(-1, count)
+    return found
 
 
-def _are_no_decimals(letters: Bytes, cuts: Ints) -> Bools:
-    starts, ends = cuts[:-1] + 1, cuts[1:]
-    first, last = letters[starts], letters[ends - 1]
-    is_led = (first == _ZERO) & (letters[np.minimum(starts + 1, len(letters) - 1)] >= _ZERO)
-    is_strange: Bools = (starts == ends) | (first == _DOT) | (last == _DOT) | is_led
+def _are_no_decimals(runs: _Runs) -> Bools:
+    """Of which numbers are not as JSON writes them: 00.5, .5, 5."""
+    _, first, second, _ = runs.heads.T
+    is_strange: Bools = runs.tails[:, 0] == _DOT
+    led = np.flatnonzero(first <= _ZERO)
+    is_strange[led] |= (first[led] == _DOT) | ((second[led] > _DOT) & (runs.lengths[led] > 1))
     return is_strange
-
-
-def _runs(text: bytes) -> int:
-    """How many runs of digits and decimal points there are."""
-    is_digit = np.frombuffer(text.translate(_IS_DIGIT), dtype=np.uint8)
-    return int(np.count_nonzero(is_digit[1:] > is_digit[:-1]))
