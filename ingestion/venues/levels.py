@@ -34,8 +34,9 @@ class Side(NamedTuple):
 class _Runs(NamedTuple):
     """The numbers in some lines, as they stand there."""
 
-    heads: Bytes  # four letters of each, from the one before it on
-    tails: Bytes  # its last letter, and the one behind it
+    first: Bytes  # letter of each
+    second: Callable[[Ints], Bytes]  # letter of some that have one
+    last: Bytes
     lengths: Ints
     levels: Ints  # of each line
 
@@ -51,6 +52,9 @@ class Shape:
         self._width = len(fields)  # numbers a level
         self._others = [place for place in range(self._width) if place not in at]
         self._beside = np.array([_beside(field) for field in fields], dtype=np.uint8).T
+        self._turn = (
+            1 + len(fields[-1]) - fields[-1].rindex(self._beside[1, -1])
+        )  # from a level's last digit to the next
         self._marks = bytes(set(level + b",\n"))
         self._levels = level + b","  # as many as the longest side had
 
@@ -85,21 +89,20 @@ class Shape:
         """The numbers in lines of levels, if there is nothing else: digits and points where the shape has room."""
         letters = np.frombuffer(text, dtype=np.uint8)
         is_run = letters - _DOT <= _NINE - _DOT  # a slash too, which no shape has
-        edges = np.flatnonzero(is_run[1:] != is_run[:-1])  # the letter before a number, its last, and so on
-        if is_run[0] or not len(edges) or edges[-1] > len(letters) - 3:
+        edges = np.flatnonzero(is_run[1:] != is_run[:-1])
+        if is_run[0] or not len(edges) or len(edges) % (2 * self._width):
             return None
-        counts, rest = np.divmod(np.diff(np.searchsorted(edges, np.flatnonzero(letters == _NEWLINE)), prepend=0), 2)
-        levels, over = np.divmod(counts, self._width)
-        if rest.any() or over.any():
+        starts, ends = np.ascontiguousarray(edges.reshape(-1, 2).T)  # the letters before numbers, and their last
+        before, behind = (letters.take(at, mode="clip").reshape(-1, self._width) for at in (starts, ends + 1))
+        if (before != self._beside[0]).any() or (behind != self._beside[1]).any():
             return None
-        starts, ends = edges[::2], edges[1::2]
-        heads, tails = _letters_at(text, starts, 4), _letters_at(text, ends, 2)
-        before, behind = (of.reshape(-1, self._width) for of in (heads[:, 0], tails[:, 1]))
-        is_shaped = (before == self._beside[0]).all() and (behind == self._beside[1]).all()
+        turns = letters.take(ends[self._width - 1 :: self._width] + self._turn, mode="clip")
+        levels = np.diff(np.flatnonzero(turns == _NEWLINE), prepend=-1)
         of = {count: self._of(count) for count in set(levels.tolist())}
-        if not is_shaped or text.translate(None, DIGITS) != b"".join([of[count] for count in levels.tolist()]):
+        if text.translate(None, DIGITS) != b"".join([of[count] for count in levels.tolist()]):
             return None
-        return _Runs(heads, tails, ends - starts, levels)
+        first, last = letters.take(starts + 1, mode="clip"), letters.take(ends)
+        return _Runs(first, lambda places: letters.take(starts[places] + 2, mode="clip"), last, ends - starts, levels)
 
     def _of(self, count: int) -> bytes:
         """A line of so many levels without their digits."""
@@ -143,17 +146,9 @@ def _refuse_where(text: bytes, is_odd: Callable[[bytes], bool]) -> NoReturn:
     raise Odd(odd) if odd else Unplain("sides that are plain only one by one")
 
 
-def _letters_at(text: bytes, places: Ints, count: int) -> Bytes:
-    """So many letters from each of these places on, 2 or 4."""
-    words: Any = np.ndarray((len(text) - count + 1,), f"<u{count}", text, 0, (1,))
-    found: Bytes = words[places].view(np.uint8).reshape(-1, count)
-    return found
-
-
 def _are_no_decimals(runs: _Runs) -> Bools:
     """Of which numbers are not as JSON writes them: 00.5, .5, 5."""
-    _, first, second, _ = runs.heads.T
-    is_strange: Bools = runs.tails[:, 0] == _DOT
-    led = np.flatnonzero(first <= _ZERO)
-    is_strange[led] |= (first[led] == _DOT) | ((second[led] > _DOT) & (runs.lengths[led] > 1))
+    is_strange: Bools = runs.last == _DOT
+    led = np.flatnonzero((runs.first <= _ZERO) & (runs.lengths > 1))
+    is_strange[led] |= (runs.first[led] == _DOT) | (runs.second(led) > _DOT)
     return is_strange
