@@ -179,39 +179,42 @@ def unpack(stream: BinaryIO, name: str) -> Iterator[Envelope]:
 
 
 def unpack_lines(stream: BinaryIO, name: str, at_once: int = _READ_BYTES) -> Iterator[Lines]:
-    """Its lines, about so many bytes at once or a longer line; raises `Unreadable` naming file and line."""
+    """Its lines, about so many bytes at once or a longer one; raises `Unreadable`, naming file and line, after them."""
+    number = 0  # of lines that were given
+    waiting: list[bytes] = []
+    waiting_bytes = begun_bytes = 0  # the latter of a line that has not ended
+    for block, damage in _blocks(stream):
+        waiting.append(block)
+        waiting_bytes += len(block)
+        ended = block.rfind(b"\n") + 1
+        begun_bytes = len(block) - ended if ended else begun_bytes + len(block)
+        if block and waiting_bytes - begun_bytes < at_once and begun_bytes < MAX_LINE_BYTES:
+            continue
+        text = b"".join(waiting)
+        given = len(text) - begun_bytes if block or damage else len(text)
+        if given:
+            yield (lines := Lines(text[:given], number, name))
+            number += _ended_in(lines.text)
+        if damage is not None:
+            raise Unreadable(f"{name} line {number + 1}: damaged zstd stream ({damage})") from damage
+        if begun_bytes >= MAX_LINE_BYTES:
+            raise Unreadable(f"{name} line {number + 1}: longer than {MAX_LINE_BYTES} bytes")
+        waiting, waiting_bytes = [text[given:]], begun_bytes
+
+
+def _blocks(stream: BinaryIO) -> Iterator[tuple[bytes, OSError | None]]:
+    """Text block by block; the last has none, but what is wrong with the stream if anything is."""
     head = stream.read(4)
     stream.seek(0)
     # Arrow's reader says when the stream ends inside a frame; zstandard's takes that for the end.
     plain: Any = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd") if head == ZSTD_MAGIC else stream  # type: ignore[arg-type]
-    number = 0  # of lines that were given
-    waiting: list[bytes] = []
-    waiting_bytes = begun_bytes = 0  # the latter of a line that has not ended
-    while True:
-        try:
-            block: bytes = plain.read(_READ_BYTES)
-        except OSError as error:
-            text = b"".join(waiting)
-            if begun_bytes < len(text):
-                yield Lines(text[: len(text) - begun_bytes], number, name)
-            number += _ended_in(text)
-            raise Unreadable(f"{name} line {number + 1}: damaged zstd stream ({error})") from error
-        ended = block.rfind(b"\n") + 1
-        waiting_bytes += len(block)
-        begun_bytes = len(block) - ended if ended else begun_bytes + len(block)
-        if block and not (ended and waiting_bytes >= at_once):
-            waiting.append(block)
-        else:
-            text = b"".join([*waiting, block[:ended]])
-            if text:
-                yield Lines(text, number, name)
-            number += _ended_in(text)
-            waiting, waiting_bytes = [block[ended:]], begun_bytes
-        if not block:
-            return
-        if begun_bytes >= MAX_LINE_BYTES:
-            number += _ended_in(b"".join(waiting))
-            raise Unreadable(f"{name} line {number + 1}: longer than {MAX_LINE_BYTES} bytes")
+    try:
+        while block := plain.read(_READ_BYTES):
+            yield block, None
+    except OSError as error:
+        yield b"", error
+    else:
+        yield b"", None
 
 
 def _ended_in(text: bytes) -> int:

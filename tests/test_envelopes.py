@@ -1,6 +1,8 @@
 """An envelope gives back the reply's bytes exactly, and a damaged file is refused by name and line."""
 
 import io
+import itertools
+import random
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +10,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.envelopes import Envelope, Unreadable, pack, seal, unpack
+from ingestion.envelopes import Envelope, Lines, Unreadable, pack, seal, unpack, unpack_lines
 from ingestion.venues.base import Refused, Reply
 
 AT = datetime(2026, 1, 2, 13, 0, 5, 123456, tzinfo=UTC)
@@ -43,6 +45,32 @@ def test_a_file_cut_short_is_refused_not_read_as_a_shorter_one(kept: int) -> Non
 
     with pytest.raises(Unreadable, match="cut line 1: damaged zstd stream"):
         list(unpack(io.BytesIO(packed[:kept]), "cut"))
+
+
+@pytest.mark.parametrize("at_once", [1, 1_000_000])
+def test_lines_before_the_damage_are_not_lost(at_once: int) -> None:
+    dice = random.Random(1)
+    packed = pack([sealed(b'"%b"' % dice.randbytes(500).hex().encode()) for _ in range(1_000)])
+    whole = list(unpack(io.BytesIO(packed), "whole"))
+    found: list[Lines] = []
+
+    with pytest.raises(Unreadable, match=r"cut line 7\d\d: damaged zstd stream"):
+        found.extend(unpack_lines(io.BytesIO(packed[: len(packed) * 85 // 100]), "cut", at_once))
+    envelopes = [envelope for lines in found for envelope in lines.envelopes()]
+    assert envelopes == whole[: len(envelopes)]
+    assert [lines.before for lines in found[1:]] == list(
+        itertools.accumulate(each.text.count(b"\n") for each in found)
+    )[:-1]
+
+
+@pytest.mark.parametrize("at_once", [1, 3_000, 1_000_000])
+def test_lines_come_whole_however_many_at_once(at_once: int) -> None:
+    packed = pack([sealed(b'{"a":"%d"}' % n) for n in range(2_000)])
+    found = list(unpack_lines(io.BytesIO(packed), "it", at_once))
+
+    assert b"".join(lines.text for lines in found) == zstandard.ZstdDecompressor().decompress(packed)
+    assert all(lines.text.endswith(b"\n") for lines in found)
+    assert [envelope for lines in found for envelope in lines.envelopes()] == list(unpack(io.BytesIO(packed), "it"))
 
 
 @pytest.mark.parametrize("line", [b"{}\n", b"not json\n", b'{"venue":1}\n', b"[" * 100_000 + b"\n"])

@@ -14,9 +14,10 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 _NEWLINE = ord("\n")
-_TAIL = b"01\n"  # letters that no line has to lend: what is left of a first side, of a second, and an end of line
-_MARKS = {b"[]": -1, b"[0]": 0, b"[1]": 1}
-_MOST = 2  # sides of a line
+_LEFT = (b"-0e0", b"-0e1")  # in place of the first side of a line and of the second, as nobody writes a number
+_MARKS = {b"[]": -1} | {b"[%b]" % left: place for place, left in enumerate(_LEFT)}
+_MOST = len(_LEFT)  # sides of a line
+_TAIL = (*_LEFT, b"\n")  # text that no line has to lend
 
 
 class Sides(NamedTuple):
@@ -29,8 +30,8 @@ class Sides(NamedTuple):
 class Cut:
     """Lines, each ended, in which a side is a list that begins and ends with these two letters.
 
-    `rest` is the lines with `[0]` in place of the first side of each, and `[1]` of the second. A side without a level
-    stays what it was, `[]`.
+    `rest` is the lines with a mark in place of the first side of each, and another of the second. A side without a
+    level stays what it was, `[]`.
     """
 
     def __init__(self, lines: bytes, opening: bytes, closing: bytes) -> None:
@@ -53,12 +54,10 @@ class Cut:
         _refuse(line_of[1:][starts[1:] < stops[:-1]])
         self._counts = counts
         self._firsts = np.cumsum(counts) - counts  # of the lines' sides
-        cuts = np.empty(2 * len(starts) + 2 + len(_TAIL), dtype=np.int32)
-        cuts[0] = 0
-        cuts[1 : 2 * len(starts) : 2], cuts[2 : 2 * len(starts) + 1 : 2] = starts, stops
-        cuts[2 * len(starts) + 1 :] = len(lines) + np.arange(len(_TAIL) + 1)
-        # A piece of the rest and a side in turn, a last of the rest, and the tail's letters.
-        buffers = [None, pa.py_buffer(cuts), pa.py_buffer(lines + _TAIL)]  # type: ignore[arg-type]
+        # A piece of the rest and a side in turn, a last piece of the rest, and those of the tail.
+        turns = np.stack([starts, stops], axis=1).ravel()
+        cuts = np.concatenate([[0], turns, len(lines) + np.cumsum([0, *map(len, _TAIL)])]).astype(np.int32)
+        buffers = [None, pa.py_buffer(cuts), pa.py_buffer(b"".join([lines, *_TAIL]))]  # type: ignore[arg-type]
         self._pieces: Any = pa.Array.from_buffers(pa.binary(), len(cuts) - 1, buffers)
         places = np.arange(2 * len(starts) + 1)
         places[1::2] = len(places) + np.arange(len(starts)) - self._firsts[line_of]
