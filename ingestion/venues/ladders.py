@@ -148,7 +148,14 @@ class Ladder(Bulk, Generic[H]):
 
         Raises `Odd` with the lines that are not plain, or another of `SLIPS` where nobody can say which they are.
         """
-        parts = [self._heads(each) for each in answers]
+        parts, odd = list[_Heads](), list[int]()
+        for each in answers:
+            try:
+                parts.append(self._heads(each))
+            except Odd as error:
+                odd += error.places
+        if odd:
+            raise Odd(odd)
         lines = np.concatenate([part.lines for part in parts])
         bid_marks, ask_marks = (
             list(chain.from_iterable(each)) for each in zip(*(part[-2:] for part in parts), strict=True)
