@@ -9,11 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from ingestion.allocator import give_back
 from ingestion.naming import Vocabularies
 from ingestion.ordering import arrangement, keys_of
 
 WAITING_BYTES = 12 * 1024 * 1024
 PORTION_BYTES = 3 * 1024 * 1024
+PASSING_BYTES = 32 * 1024 * 1024  # of a large hour, after which free pages are given back
 BATCH_BYTES = 128 * 1024  # what a merge holds of each piece
 WRITE_BYTES = 256 * 1024  # to disk; smaller ones take a call of the system each
 MAX_PIECES = 128  # merged at once
@@ -28,6 +30,7 @@ class Memory:
     def __init__(self, folder: Path, waiting_bytes: int = WAITING_BYTES) -> None:
         self.folder = folder
         self._waiting_bytes = waiting_bytes
+        self._passed_bytes = 0
         self._runs: list[Runs] = []
 
     def runs(self, schema: pa.Schema, order: Sequence[str]) -> "Runs":
@@ -39,6 +42,13 @@ class Memory:
         """Send rows to disk until the rest is within the bound."""
         while sum(runs.waiting_bytes for runs in self._runs) > self._waiting_bytes:
             max(self._runs, key=lambda runs: runs.waiting_bytes).spill()
+
+    def passed(self, bytes_count: int) -> None:
+        """Note that so many bytes of rows came or went; of what they left behind free pages are given back."""
+        self._passed_bytes += bytes_count
+        if self._passed_bytes >= PASSING_BYTES:
+            self._passed_bytes = 0
+            give_back()
 
     def forget(self, runs: "Runs") -> None:
         self._runs.remove(runs)
@@ -60,9 +70,11 @@ class Runs:
         if table.num_rows:
             self.rows_count += table.num_rows
             table = self._names.numbered(table)
-            self.waiting_bytes += table.nbytes
+            size = table.nbytes
+            self.waiting_bytes += size
             self._waiting.append(table)
             self._memory.make_room()
+            self._pass(size)
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows in order, portion by portion; they can be asked for again."""
@@ -78,6 +90,7 @@ class Runs:
             self._waiting = [self._sorted()]
             held = [_Held(self._waiting[0], self._names, self._order)]
         for table in self._merged([*self._pieces, *held]):
+            self._pass(table.nbytes)
             yield self._names.named(table)
 
     def spill(self) -> None:
@@ -95,6 +108,10 @@ class Runs:
         self._delete()
         self._waiting, self.waiting_bytes = [], 0
         self._memory.forget(self)
+
+    def _pass(self, bytes_count: int) -> None:
+        if len(self._pieces) > FEW_PIECES:  # a small hour ends before what it leaves behind matters
+            self._memory.passed(bytes_count)
 
     def _sorted(self) -> pa.Table:
         self._waiting = [pa.concat_tables(self._waiting).combine_chunks()]  # what was apart is not held any more
