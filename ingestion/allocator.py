@@ -18,7 +18,7 @@ def set_allocator() -> None:
 def keep_freed_memory() -> None:
     """Keep some of what was freed for the next portion, instead of asking the system for the same pages over again.
 
-    Without, that takes a fifth of the time of an hour of books. Other C libraries than glibc are left alone.
+    Without, that takes 15 to 20 % of the time of an hour of books. Other C libraries than glibc are left alone.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

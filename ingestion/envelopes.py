@@ -178,8 +178,8 @@ def unpack(stream: BinaryIO, name: str) -> Iterator[Envelope]:
         yield from lines.envelopes()
 
 
-def unpack_lines(stream: BinaryIO, name: str, at_once: int = _READ_BYTES) -> Iterator[Lines]:
-    """Its lines, about so many bytes at once or a longer one; raises `Unreadable`, naming file and line, after them."""
+def unpack_lines(stream: BinaryIO, name: str, at_once: int = 1) -> Iterator[Lines]:
+    """Its lines, at least so many bytes at once; raises `Unreadable`, naming file and line, after them."""
     number = 0  # of lines that were given
     waiting: list[bytes] = []
     waiting_bytes = begun_bytes = 0  # the latter of a line that has not ended

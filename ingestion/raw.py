@@ -10,7 +10,6 @@ from ingestion.hours import day_and_hour
 from ingestion.storage import Store
 
 _NAME = re.compile(r"[a-z0-9_]+")
-_READ_BYTES = 64 * 1024  # of lines that are taken out of their text together
 
 
 def plain_name(what: str, name: str) -> str:
@@ -48,11 +47,11 @@ class RawZone:
 
     def read(self, key: str) -> Iterator[Envelope]:
         """The replies of one object, in the order they were sealed; raises `Unreadable`."""
-        for lines in self.lines(key, _READ_BYTES):
+        for lines in self.lines(key):
             yield from lines.envelopes()
 
-    def lines(self, key: str, at_once: int) -> Iterator[Lines]:
-        """The replies of one object as lines, about so many bytes at once; raises `Unreadable`.
+    def lines(self, key: str, at_once: int = 1) -> Iterator[Lines]:
+        """The replies of one object as lines, at least so many bytes at once; raises `Unreadable`.
 
         The content is held to its name first: a zstd stream that was cut short reads as a shorter one.
         """

@@ -52,9 +52,8 @@ class Shape:
         self._width = len(fields)  # numbers a level
         self._others = [place for place in range(self._width) if place not in at]
         self._beside = np.array([_beside(field) for field in fields], dtype=np.uint8).T
-        self._turn = (
-            1 + len(fields[-1]) - fields[-1].rindex(self._beside[1, -1])
-        )  # from a level's last digit to the next
+        # From a level's last digit to what stands behind the level.
+        self._turn = 1 + len(fields[-1]) - fields[-1].rindex(self._beside[1, -1])
         self._marks = bytes(set(level + b",\n"))
         self._levels = level + b","  # as many as the longest side had
 
