@@ -194,7 +194,9 @@ def _whole(values: Floats, power: Floats | float) -> tuple[Ints, Bools]:
     with np.errstate(over="ignore"):
         product = values * power
     np.rint(product, out=product)
-    is_whole: Bools = (product / power == values) & (np.abs(product) <= MAX_EXACT)
+    is_whole: Bools = product / power == values
+    if len(product) and not (product.max() <= MAX_EXACT and product.min() >= -MAX_EXACT):
+        is_whole &= np.abs(product) <= MAX_EXACT
     if not is_whole.all():
         product[~is_whole] = 0.0
     return product.astype(np.int64), is_whole

@@ -181,25 +181,24 @@ def unpack(stream: BinaryIO, name: str) -> Iterator[Envelope]:
 def unpack_lines(stream: BinaryIO, name: str, at_once: int = 1) -> Iterator[Lines]:
     """Its lines, at least so many bytes at once; raises `Unreadable`, naming file and line, after them."""
     number = 0  # of lines that were given
-    waiting: list[bytes] = []
-    waiting_bytes = begun_bytes = 0  # the latter of a line that has not ended
+    whole, begun = list[bytes](), list[bytes]()  # lines that have ended, and one that has not
+    whole_bytes = begun_bytes = 0
     for block, damage in _blocks(stream):
-        waiting.append(block)
-        waiting_bytes += len(block)
         ended = block.rfind(b"\n") + 1
-        begun_bytes = len(block) - ended if ended else begun_bytes + len(block)
-        if block and waiting_bytes - begun_bytes < at_once and begun_bytes < MAX_LINE_BYTES:
-            continue
-        text = b"".join(waiting)
-        given = len(text) - begun_bytes if block or damage else len(text)
-        if given:
-            yield (lines := Lines(text[:given], number, name))
+        if ended or not (block or damage):  # the very last line need not end
+            whole += [*begun, block[:ended]]
+            whole_bytes += begun_bytes + ended
+            begun, begun_bytes = [], 0
+        begun.append(block[ended:])
+        begun_bytes += len(block) - ended
+        if whole_bytes and (whole_bytes >= at_once or not block or begun_bytes >= MAX_LINE_BYTES):
+            yield (lines := Lines(b"".join(whole), number, name))
             number += _ended_in(lines.text)
+            whole, whole_bytes = [], 0
         if damage is not None:
             raise Unreadable(f"{name} line {number + 1}: damaged zstd stream ({damage})") from damage
         if begun_bytes >= MAX_LINE_BYTES:
             raise Unreadable(f"{name} line {number + 1}: longer than {MAX_LINE_BYTES} bytes")
-        waiting, waiting_bytes = [text[given:]], begun_bytes
 
 
 def _blocks(stream: BinaryIO) -> Iterator[tuple[bytes, OSError | None]]:

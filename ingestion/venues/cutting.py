@@ -40,7 +40,9 @@ class Cut:
         is_end = letters == _NEWLINE
         is_mark = is_end.copy()
         for first, second in (opening, closing):
-            is_mark[1:] |= (letters[:-1] == first) & (letters[1:] == second)
+            is_first = letters == first
+            is_second = is_first if second == first else letters == second
+            is_mark[1:] |= is_first[:-1] & is_second[1:]
         marks = np.flatnonzero(is_mark)
         told = letters[marks]
         are_ends, are_stops = told == _NEWLINE, told == closing[-1]
