@@ -49,9 +49,12 @@ class Vocabularies:
                 table = table.set_column(place, field.with_type(NAMED), column)
         return table
 
-    def name(self, column: str, value: Any) -> Any:
-        """The name that a value of this column stands for, or the value itself where it is no number of a name."""
-        return value if value is None or column not in self._of else self._of[column].names[value].as_py()
+    def names(self, column: str, values: list[Any]) -> list[Any]:
+        """The names that values of this column stand for, or the values where they are no numbers of names."""
+        if column not in self._of:
+            return values
+        names = self._of[column].names.to_pylist()
+        return [None if value is None else names[value] for value in values]
 
 
 class _Vocabulary:

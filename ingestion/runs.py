@@ -147,23 +147,24 @@ class _Held:
         self._table = table
         self._names = names
         self._order = order
-        for batch in _small(table):
-            self._mark(batch)
+        self._mark(list(_small(table)))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         return _small(self._table)
 
-    def key(self, batch: pa.RecordBatch, row: int) -> Key:
-        """What a row is ordered by; a missing value comes first."""
-        values = []
+    def keys(self, rows: Sequence[pa.RecordBatch]) -> list[Key]:
+        """What each row is ordered by; a missing value comes first."""
+        columns = []
         for name in self._order:
-            scalar: Any = batch.column(name)[row]
-            value = scalar.value if pa.types.is_timestamp(scalar.type) else scalar.as_py()
-            values.append((value is not None, self._names.name(name, value)))
-        return tuple(values)
+            column: Any = pa.chunked_array([batch.column(name) for batch in rows])
+            values = (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
+            columns.append([(value is not None, value) for value in self._names.names(name, values)])
+        return list(zip(*columns, strict=True))
 
-    def _mark(self, batch: pa.RecordBatch) -> None:
-        self.marks.append((self.key(batch, batch.num_rows - 1), batch.nbytes))
+    def _mark(self, batches: Sequence[pa.RecordBatch]) -> None:
+        if batches:
+            lasts = self.keys([batch.slice(batch.num_rows - 1) for batch in batches])
+            self.marks += zip(lasts, (batch.nbytes for batch in batches), strict=True)
 
 
 class _Piece(_Held):
@@ -177,9 +178,10 @@ class _Piece(_Held):
             pa.ipc.new_file(sink, names.schema) as writer,
         ):
             for table in tables:
-                for batch in _small(table):
+                batches = list(_small(table))
+                for batch in batches:
                     writer.write_batch(batch)
-                    self._mark(batch)
+                self._mark(batches)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         with pa.OSFile(str(self.path), "rb") as source:
@@ -217,7 +219,7 @@ class _Head:
         while self._next is not None:
             batch, ends = self._next
             if ends > last:
-                rows = bisect_right(range(batch.num_rows), last, key=lambda row: self._piece.key(batch, row))
+                rows = bisect_right(self._piece.keys([batch]), last)
                 if rows:
                     yield batch.slice(0, rows)
                 self._next = batch.slice(rows), ends
