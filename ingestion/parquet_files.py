@@ -67,28 +67,30 @@ def _groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]
     waiting = schema.empty_table()
     for table in tables:
         waiting = pa.concat_tables([waiting, table])
-        ends = _group_ends(waiting)
-        for start, end in zip([0, *ends], ends, strict=False):
-            yield waiting.slice(start, end - start).combine_chunks()
-        waiting = waiting.slice(ends[-1] if ends else 0)
+        del table  # rows are held once while they are written
+        for rows in _group_sizes(waiting):
+            group, waiting = waiting.slice(0, rows).combine_chunks(), waiting.slice(rows)
+            yield group
+            del group
     if waiting.num_rows:
         yield waiting.combine_chunks()
 
 
-def _group_ends(table: pa.Table) -> list[int]:
-    """Where the whole row groups of these rows end; what is beyond the last one waits for more."""
+def _group_sizes(table: pa.Table) -> list[int]:
+    """How many rows each whole row group of these has; what is beyond the last one waits for more."""
     if table.num_rows < ROW_GROUP_ROWS and _most_bytes(table) < ROW_GROUP_BYTES:
         return []
     filled = np.cumsum(_row_bytes(table))
-    ends: list[int] = []
+    sizes: list[int] = []
     start, before = 0, 0
     while True:
-        by_bytes = int(np.searchsorted(filled, before + ROW_GROUP_BYTES)) + 1
-        end = min(by_bytes, start + ROW_GROUP_ROWS)
-        if end > table.num_rows:
-            return ends
-        ends.append(end)
-        start, before = end, int(filled[end - 1])
+        by_bytes = int(np.searchsorted(filled, before + ROW_GROUP_BYTES)) + 1 - start
+        rows = min(by_bytes, ROW_GROUP_ROWS)
+        if start + rows > table.num_rows:
+            return sizes
+        sizes.append(rows)
+        start += rows
+        before = int(filled[start - 1])
 
 
 def _most_bytes(table: pa.Table) -> int:
