@@ -24,7 +24,7 @@ from tests.read_replies import EXAMPLES
 from tests.test_bulk import HOUR, has_rejects, rows_of
 from tests.test_bulk_books import book_of
 
-LETTERS = b'0123456789.,:"[]{}eE+- \n\\\xff'
+LETTERS = b'0123456789./,:"[]{}eE+- \n\\\xff'
 
 
 BINANCE = seal(

@@ -1,5 +1,6 @@
 """The levels of many books at once, of text that has the shape of its venue's."""
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
@@ -18,10 +19,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 DIGITS = b"0123456789."
-_NEWLINE, _DOT, _ZERO, _NINE = b"\n.09"
+_NEWLINE, _COMMA, _DOT, _ZERO, _NINE = b"\n,.09"
 _EXACT_LETTERS = 16  # 15 digits and a point
 _MOST = 1e300  # as `Finite`
-_LEAST = np.array([0, 0, *(float(10**digits) for digits in range(1, 300)), np.inf])  # whole number of so many digits
+_DOTLESS_LETTERS = 2  # neither the first of a number nor the last is a point
 
 
 class Side(NamedTuple):
@@ -48,14 +49,24 @@ class Shape:
         self.level = level
         self._at = at
         self._is_held = is_held  # to 15 digits here
-        fields = level.split(b",")
-        self._width = len(fields)  # numbers a level
+        self._opening, *between, self._closing = _beside_numbers(level)
+        gaps = [*between, self._closing + b"," + self._opening]
+        self._width = len(gaps)  # numbers a level
+        self._gap_lengths = [len(gap) for gap in gaps]  # behind each number, before the next
+        self._behind = bytes(gap[0] for gap in gaps)
+        self._before = bytes(gap[-1] for gap in [self._opening, *between])
+        self._turn = len(self._closing)  # of a last gap, the letter between levels
+        # The other letters of gaps: behind which number of a level, how far, which.
+        self._amid = [
+            (place, away, gap[away])
+            for place, gap in enumerate(gaps)
+            for away in range(1, len(gap) - 1)
+            if (place, away) != (self._width - 1, self._turn)
+        ]
         self._others = [place for place in range(self._width) if place not in at]
-        self._beside = np.array([_beside(field) for field in fields], dtype=np.uint8).T
-        # From a level's last digit to what stands behind the level.
-        self._turn = 1 + len(fields[-1]) - fields[-1].rindex(self._beside[1, -1])
+        # A bit for each number of eight levels, set for prices and sizes: of the others no value is needed.
+        self._is_at = np.packbits([place in at for place in range(self._width)] * 8, bitorder="little").tobytes()
         self._marks = bytes(set(level + b",\n"))
-        self._levels = level + b","  # as many as the longest side had
 
     def read(self, sides: Sides) -> Side:
         """Numbers over zero in levels of this shape; raises `Odd` with the sides that have anything else."""
@@ -87,35 +98,44 @@ class Shape:
     def _runs(self, text: bytes) -> _Runs | None:
         """The numbers in lines of levels, if there is nothing else: digits and points where the shape has room."""
         letters = np.frombuffer(text, dtype=np.uint8)
-        is_run = letters - _DOT <= _NINE - _DOT  # a slash too, which no shape has
+        is_run = (letters - _ZERO <= _NINE - _ZERO) | (letters == _DOT)
         edges = np.flatnonzero(is_run[1:] != is_run[:-1])
         if is_run[0] or not len(edges) or len(edges) % (2 * self._width):
             return None
         starts, ends = np.ascontiguousarray(edges.reshape(-1, 2).T)  # the letters before numbers, and their last
-        before, behind = (letters.take(at, mode="clip").reshape(-1, self._width) for at in (starts, ends + 1))
-        if (before != self._beside[0]).any() or (behind != self._beside[1]).any():
+        levels = self._levels(text, letters, starts, ends)
+        if levels is None:
             return None
-        turns = letters.take(ends[self._width - 1 :: self._width] + self._turn, mode="clip")
-        levels = np.diff(np.flatnonzero(turns == _NEWLINE), prepend=-1)
-        of = {count: self._of(count) for count in set(levels.tolist())}
-        if text.translate(None, DIGITS) != b"".join([of[count] for count in levels.tolist()]):
-            return None
-        first, last = letters.take(starts + 1, mode="clip"), letters.take(ends)
+        first, last = letters.take(starts + 1, mode="clip"), letters.take(ends, mode="clip")
         return _Runs(first, lambda places: letters.take(starts[places] + 2, mode="clip"), last, ends - starts, levels)
 
-    def _of(self, count: int) -> bytes:
-        """A line of so many levels without their digits."""
-        length = count * (len(self.level) + 1)
-        while len(self._levels) < length:
-            self._levels *= 2
-        return self._levels[: length - 1] + b"\n"
+    def _levels(self, text: bytes, letters: Bytes, starts: Ints, ends: Ints) -> Ints | None:
+        """How many levels each line has, if all beside the numbers is as it is written there."""
+        are_ends = text.startswith(self._opening) and text.endswith(self._closing + b"\n")
+        if not are_ends or starts[0] >= len(self._opening) or ends[-1] + self._turn + 2 != len(text):
+            return None
+        lengths, behind = starts[1:] - ends[:-1], ends + 1
+        if any((lengths[place :: self._width] != length).any() for place, length in enumerate(self._gap_lengths)):
+            return None
+        for at, beside in ((starts, self._before), (behind, self._behind)):
+            if letters.take(at, mode="clip").tobytes() != beside * (len(at) // self._width):
+                return None
+        for place, away, letter in self._amid:
+            if (letters.take(behind[place : -1 : self._width] + away, mode="clip") != letter).any():
+                return None
+        turns = letters.take(behind[self._width - 1 :: self._width] + self._turn, mode="clip")
+        is_last = turns == _NEWLINE
+        return np.diff(np.flatnonzero(is_last), prepend=-1) if (is_last | (turns == _COMMA)).all() else None
 
     def _numbers(self, digits: bytes, lengths: Ints) -> tuple[Floats, Bools]:
         """Numbers, and which are not as they should be: prices and sizes over zero, others whole."""
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-        spelled = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(digits))  # type: ignore[arg-type]
+        text = [pa.py_buffer(offsets), pa.py_buffer(digits)]  # type: ignore[arg-type]
+        spelled: Any = pa.Array.from_buffers(pa.string(), len(lengths), [None, *text])
+        is_there = pa.py_buffer(self._is_at * (len(lengths) // (8 * self._width) + 1)) if self._others else None
+        wanted: Any = pa.Array.from_buffers(pa.string(), len(lengths), [is_there, *text])
         try:
-            numbers = np.asarray(spelled.cast(pa.float64()), dtype=np.float64)
+            numbers = np.frombuffer(wanted.cast(pa.float64()).buffers()[1], dtype=np.float64)[: len(lengths)]
         except pa.ArrowInvalid:  # 1.2.3
             return np.zeros(0), np.asarray(pc.greater(pc.count_substring(spelled, "."), 1), dtype=np.bool_)  # type: ignore[call-overload]
         is_strange = np.zeros(len(numbers), dtype=np.bool_)
@@ -124,15 +144,16 @@ class Shape:
             if not (values.min() > 0 and values.max() <= _MOST):
                 is_strange[place :: self._width] = ~((values > 0) & (values <= _MOST))
         for place in self._others:
-            least = _LEAST[np.minimum(lengths[place :: self._width], len(_LEAST) - 1)]
-            is_strange[place :: self._width] = numbers[place :: self._width] < least
+            long = place + self._width * np.flatnonzero(lengths[place :: self._width] > _DOTLESS_LETTERS)
+            if len(long):
+                has_point = np.asarray(pc.match_substring(spelled.take(pa.array(long)), "."), dtype=np.bool_)
+                is_strange[long] = has_point | (lengths[long] >= _EXACT_LETTERS)
         return numbers, is_strange
 
 
-def _beside(field: bytes) -> tuple[int, int]:
-    """The letters right before and behind the number in `[""`, `""]`, `"n":` or the like."""
-    place = field.rindex(b'""') + 1 if b'""' in field else len(field.rstrip(b"]}"))
-    return (b"," + field)[place], (field + b",")[place]
+def _beside_numbers(level: bytes) -> list[bytes]:
+    """What stands before, between and behind the numbers, which are in quotes, or where else a value would be."""
+    return re.split(rb'(?<=")(?=")|(?<=[\[,:-])(?=[\],}])', level)
 
 
 def _lists(px: Floats, qty: Floats, levels: Ints) -> Side:
