@@ -51,8 +51,13 @@ def from_written(values: "list[str] | pa.Array[Any]") -> Any:
 
 def where_given(values: Sequence[V | None], read: Callable[[list[V]], Sequence[int] | Ints]) -> list[int | None]:
     """As `read` has those that are not missing."""
-    found = iter(read([value for value in values if value is not None]))
-    return [None if value is None else int(next(found)) for value in values]
+    given = [value for value in values if value is not None]
+    told = read(given)
+    found = told.tolist() if isinstance(told, np.ndarray) else list(told)
+    if len(found) == len(values):
+        return found
+    left = iter(found)
+    return [None if value is None else next(left) for value in values]
 
 
 def sides(are_sales: Sequence[bool] | npt.NDArray[np.bool_]) -> Any:
