@@ -98,7 +98,10 @@ class GeneratedDay:
         )
 
     def books(self, *kinds: str) -> None:
-        """A book a second of 2 x 20 levels for each instrument, as staged from the lake: whole numbers and offsets."""
+        """A book a second of 2 x 20 levels for each instrument, as staged from the lake: whole numbers and offsets.
+
+        Every other instrument's ends 4 bps from its mid, as of what is traded most; the others' 60 bps from it.
+        """
         per_kind = 10 // len(kinds)
         self.connection.execute(
             f"""
@@ -109,14 +112,12 @@ class GeneratedDay:
                 {_by_kind(kinds, per_kind, str)} as kind, make_timestamptz(us) as captured_ts,
                 make_timestamptz(us - 30000) as event_ts, 1 as px_scale, 3 as qty_scale, touch as best_bid,
                 touch + 1 + (hash(s, us + 9) % 2)::bigint as best_ask,
-                list_transform(range({LEVELS}), lambda k: 4 * k + (hash(s, us, k) % 3)::bigint * (k > 0)::bigint)
-                    as bid_offset,
-                list_transform(range({LEVELS}), lambda k: 4 * k + (hash(s, us, k + 40) % 3)::bigint * (k > 0)::bigint)
-                    as ask_offset,
+                {_offsets(0)} as bid_offset,
+                {_offsets(40)} as ask_offset,
                 list_transform(range({LEVELS}), lambda k: 1 + (hash(s, us, k + 80) % 50000)::bigint) as bid_size,
                 list_transform(range({LEVELS}), lambda k: 1 + (hash(s, us, k + 120) % 50000)::bigint) as ask_size
             from (
-                select s, us, (10 * {_price("us", "s")})::bigint as touch
+                select s, us, (10 * {_price("us", "s")})::bigint as touch, (4 + 60 * (s % 2))::bigint as step
                 from (
                     select s::integer as s, {_us(START)} + i * 1000000 as us
                     from range({self.hours * 3600}) as r(i), range(10) as t(s)
@@ -148,6 +149,12 @@ def _venue(kind: str) -> str:
 def _by_kind(kinds: tuple[str, ...], per_kind: int, said: Callable[[str], str]) -> str:
     whens = " ".join(f"when {n} then '{said(kind)}'" for n, kind in enumerate(kinds))
     return f"case s // {per_kind} {whens} end"
+
+
+def _offsets(salt: int) -> str:
+    return (
+        f"list_transform(range({LEVELS}), lambda k: step * k + (hash(s, us, k + {salt}) % 3)::bigint * (k > 0)::bigint)"
+    )
 
 
 def _price(us: str, series: str) -> str:

@@ -1,6 +1,6 @@
 """What raw to lake costs: megabytes of raw JSON a second, against `json.loads` and against the floor, and peak memory.
 
-    .venv/bin/python benchmarks/raw_to_lake.py [--size-mb 100] [--only okx] [--recordings FOLDER]
+    .venv/bin/python benchmarks/raw_to_lake.py [--size-mb 100] [--rounds 5] [--only okx] [--recordings FOLDER]
 
 Each kind of replies is one raw object of about this size, taken by each pipeline in a fresh process:
 
@@ -11,7 +11,9 @@ Each kind of replies is one raw object of about this size, taken by each pipelin
 - unchecked: the same program, every check and the search for duplicates taken out;
 - floor: the object decompressed, and its lines written to Parquet as they are.
 
-Processor seconds, because the machine may be shared; the best of three rounds, in which the pipelines take turns.
+Processor seconds, because the machine may be shared. In each round the pipelines take turns, so that what slows one is
+likely to slow the next; speeds and ratios are medians of the rounds, beside the least and the most for the floor, which
+is over so soon that it is the least steady.
 Recorded replies are repeated with other clocks and ids until there are enough.
 """
 
@@ -24,6 +26,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -47,7 +50,6 @@ from ingestion.runs import Memory
 from ingestion.storage import Store
 from ingestion.venues import VENUES
 
-ROUNDS = 3
 PIPELINES = ("raw to lake", "json.loads", "unchecked", "floor")
 RECORDINGS = Path(os.environ.get("BAROGRAPH_RECORDINGS", Path(__file__).parents[2] / "shared" / "recordings"))
 
@@ -65,6 +67,7 @@ class Cost(NamedTuple):
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--size-mb", type=float, default=100)
+    arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--recordings", type=Path, default=RECORDINGS)
     arguments.add_argument("--only", default="", help="kinds with this in their name")
     arguments.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
@@ -77,37 +80,44 @@ def main() -> None:
     kinds = [
         n for n, kind in enumerate(raw_replies.KINDS) if given.only in kind.name and (known or not kind.is_recorded)
     ]
-    console = Console(width=140)
+    console = Console(width=160)
     table = Table(
         title="raw to lake", caption="MB of raw JSON a processor second; ratios; peak memory of raw to lake, MB"
     )
-    for name in ("replies", *PIPELINES, "of json.loads", "of unchecked", "of the floor", "peak", "idle", "bytes a row"):
+    for name in (
+        "replies",
+        *PIPELINES,
+        "of json.loads",
+        "of unchecked",
+        "of the floor",
+        "from to",
+        "peak",
+        "idle",
+        "bytes a row",
+    ):
         table.add_column(name, justify="left" if name == "replies" else "right")
     for number in track(kinds, "measuring", console=Console(stderr=True)):
-        table.add_row(*_row(number, given.recordings, given.size_mb * 1e6))
+        table.add_row(*_row(number, given.recordings, given.size_mb * 1e6, given.rounds))
     console.print(table)
 
 
-def _row(number: int, recordings: Path, size: float) -> list[str]:
+def _row(number: int, recordings: Path, size: float, rounds_count: int) -> list[str]:
     kind = raw_replies.KINDS[number]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "object"
         mb = raw_replies.write(kind, recordings, int(size), path) / 1e6
-        rounds: dict[str, list[Cost]] = {name: [] for name in PIPELINES}
-        for _ in range(ROUNDS):
-            for name in PIPELINES:
-                rounds[name].append(_run(name, number, path, Path(folder)))
-    best = {name: min(costs) for name, costs in rounds.items()}
-    own, plain = best["raw to lake"], best["json.loads"]
+        rounds = [[_run(name, number, path, Path(folder)) for name in PIPELINES] for _ in range(rounds_count)]
+    own, plain, *_ = rounds[0]
     if own.rows != plain.rows:
         raise AssertionError(f"{kind.name}: {own.rows} rows in the lake, {plain.rows} by json.loads")
-    speeds = {name: mb / cost.cpu_s for name, cost in best.items()}
-    peak_mb = max(cost.peak_mb for cost in rounds["raw to lake"])
+    speeds = [median(mb / cost.cpu_s for cost in costs) for costs in zip(*rounds, strict=True)]
+    ratios = [[costs[other].cpu_s / costs[0].cpu_s for costs in rounds] for other in range(1, len(PIPELINES))]
     return [
         f"{mb:.0f} MB of {kind.name}",
-        *(f"{speeds[name]:.1f}" for name in PIPELINES),
-        *(f"{speeds['raw to lake'] / speeds[name]:.2f}" for name in PIPELINES[1:]),
-        f"{peak_mb:.0f}",
+        *(f"{speed:.1f}" for speed in speeds),
+        *(f"{median(each):.2f}" for each in ratios),
+        f"{min(ratios[-1]):.2f} to {max(ratios[-1]):.2f}",
+        f"{max(costs[0].peak_mb for costs in rounds):.0f}",
         f"{own.idle_mb:.0f}",
         f"{own.written / own.rows:.1f}",
     ]
