@@ -53,8 +53,8 @@ class Vocabularies:
         """The names that values of this column stand for, or the values where they are no numbers of names."""
         if column not in self._of:
             return values
-        names = self._of[column].names.to_pylist()
-        return [None if value is None else names[value] for value in values]
+        names = self._of[column].names
+        return [None if value is None else names[value].as_py() for value in values]
 
 
 class _Vocabulary:

@@ -3,6 +3,7 @@
 import uuid
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -152,18 +153,21 @@ class _Held:
     def batches(self) -> Iterator[pa.RecordBatch]:
         return _small(self._table)
 
-    def keys(self, rows: Sequence[pa.RecordBatch]) -> list[Key]:
-        """What each row is ordered by; a missing value comes first."""
+    def key(self, batch: pa.RecordBatch, row: int) -> Key:
+        """What a row is ordered by; a missing value comes first."""
+        return self._keys([batch.slice(row, 1)])[0]
+
+    def _keys(self, rows: Sequence[pa.RecordBatch]) -> list[Key]:
         columns = []
         for name in self._order:
-            column: Any = pa.chunked_array([batch.column(name) for batch in rows])
-            values = (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
+            column: Any = pa.concat_arrays([batch.column(name) for batch in rows])
+            values = (column.view(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
             columns.append([(value is not None, value) for value in self._names.names(name, values)])
         return list(zip(*columns, strict=True))
 
     def _mark(self, batches: Sequence[pa.RecordBatch]) -> None:
         if batches:
-            lasts = self.keys([batch.slice(batch.num_rows - 1) for batch in batches])
+            lasts = self._keys([batch.slice(batch.num_rows - 1) for batch in batches])
             self.marks += zip(lasts, (batch.nbytes for batch in batches), strict=True)
 
 
@@ -219,7 +223,7 @@ class _Head:
         while self._next is not None:
             batch, ends = self._next
             if ends > last:
-                rows = bisect_right(self._piece.keys([batch]), last)
+                rows = bisect_right(range(batch.num_rows), last, key=partial(self._piece.key, batch))
                 if rows:
                     yield batch.slice(0, rows)
                 self._next = batch.slice(rows), ends
