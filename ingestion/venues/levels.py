@@ -100,7 +100,7 @@ class Shape:
         letters = np.frombuffer(text, dtype=np.uint8)
         is_run = (letters - _ZERO <= _NINE - _ZERO) | (letters == _DOT)
         edges = np.flatnonzero(is_run[1:] != is_run[:-1])
-        if is_run[0] or not len(edges) or len(edges) % (2 * self._width):
+        if not len(edges) or len(edges) % (2 * self._width):
             return None
         starts, ends = np.ascontiguousarray(edges.reshape(-1, 2).T)  # the letters before numbers, and their last
         levels = self._levels(text, letters, starts, ends)
