@@ -28,7 +28,7 @@ gaps as (
     select
         underlying,
         utc_hour,
-        max(largest_gap_bps) as largest_gap_bps,
+        max(abs(largest_gap_bps)) as largest_gap_bps,
         cast(sum(price_gaps_count) as bigint) as price_gaps_count
 
     from {{ ref('fct_price_gaps') }}
