@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
@@ -119,20 +120,17 @@ def impact(seen: Seen, order_usd: int) -> dict[str, float | None]:
 
 
 def decayed_imbalance(seen: Seen, per_bps: float = 0.1) -> float | None:
-    """As far as both sides reach; none where that is under 1 / `per_bps`."""
+    """As far as both sides reach, by the decimals of their prices; none where that is under 1 / `per_bps`."""
     if not seen.is_sound:
         return None
-    mid = seen.mid
-
-    def far(level: Level) -> float:
-        return abs(level[0] - mid)
-
-    reach = min(far(seen.bids[-1]), far(seen.asks[-1]))
-    if reach / mid * 1e4 < 1 / per_bps:
+    sides = [[(Decimal(repr(px)), usd) for px, _, usd in side] for side in (seen.bids, seen.asks)]
+    mid = (sides[0][0][0] + sides[1][0][0]) / 2
+    reach = min(abs(side[-1][0] - mid) for side in sides)
+    if reach / mid * 10_000 < 1 / Decimal(repr(per_bps)):
         return None
     bid, ask = (
-        sum(level[2] * np.exp(-per_bps * far(level) / mid * 1e4) for level in side if far(level) <= reach)
-        for side in (seen.bids, seen.asks)
+        sum(usd * np.exp(-per_bps * float(abs(px - mid) / mid) * 1e4) for px, usd in side if abs(px - mid) <= reach)
+        for side in sides
     )
     return float((bid - ask) / (bid + ask))
 

@@ -90,4 +90,11 @@
     {{ px }} * (10000 + {{ bps_column }}) / 10000.0
 {%- endmacro %}
 
+{#-
+    A price no tick from `px`, on either side of it: the double of a price that was reckoned may miss by its last bits the
+    double of the decimal that it stands for, and what stands on an edge is inside.
+-#}
+{% macro just_below(px) -%}({{ px }}) * (1 - 1e-12){%- endmacro %}
+{% macro just_above(px) -%}({{ px }}) * (1 + 1e-12){%- endmacro %}
+
 {% macro seconds_per_hour() -%}3600{%- endmacro %}

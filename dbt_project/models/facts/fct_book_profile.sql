@@ -54,12 +54,12 @@ bid_buckets as (
         ranked.*,
         0 - buckets.far_bps as lower_bps,
         0 - buckets.near_bps as upper_bps,
-        {{ count_within('ranked.bid_px', '>=', shifted_by('ranked.mid_px', '-buckets.near_bps')) }} as nearer_count,
-        {{ count_within('ranked.bid_px', '>=', shifted_by('ranked.mid_px', '-buckets.far_bps')) }} as until_count
+        {{ count_within('ranked.bid_px', '>=', just_below(shifted_by('ranked.mid_px', '-buckets.near_bps'))) }} as nearer_count,
+        {{ count_within('ranked.bid_px', '>=', just_below(shifted_by('ranked.mid_px', '-buckets.far_bps'))) }} as until_count
 
     from ranked
 
-    inner join buckets on ranked.lowest_bid_px <= {{ shifted_by('ranked.mid_px', '-buckets.far_bps') }}
+    inner join buckets on ranked.lowest_bid_px <= {{ just_above(shifted_by('ranked.mid_px', '-buckets.far_bps')) }}
 
     where ranked.recency = 1
 
@@ -71,12 +71,12 @@ ask_buckets as (
         ranked.*,
         buckets.near_bps as lower_bps,
         buckets.far_bps as upper_bps,
-        {{ count_within('ranked.ask_px', '<=', shifted_by('ranked.mid_px', 'buckets.near_bps')) }} as nearer_count,
-        {{ count_within('ranked.ask_px', '<=', shifted_by('ranked.mid_px', 'buckets.far_bps')) }} as until_count
+        {{ count_within('ranked.ask_px', '<=', just_above(shifted_by('ranked.mid_px', 'buckets.near_bps'))) }} as nearer_count,
+        {{ count_within('ranked.ask_px', '<=', just_above(shifted_by('ranked.mid_px', 'buckets.far_bps'))) }} as until_count
 
     from ranked
 
-    inner join buckets on ranked.highest_ask_px >= {{ shifted_by('ranked.mid_px', 'buckets.far_bps') }}
+    inner join buckets on ranked.highest_ask_px >= {{ just_below(shifted_by('ranked.mid_px', 'buckets.far_bps')) }}
 
     where ranked.recency = 1
 

@@ -37,40 +37,44 @@ touches as (
 
 ),
 
--- How many levels stand inside each band; null where the book ends before the band does.
+-- A decayed sum goes side with side only as far as both were captured.
+edges as (
+
+    select
+        *,
+        {% for band in bands_bps -%}
+        {{ just_below(shifted('mid_px', -band)) }} as bid_{{ band }}bps_px,
+        {{ just_above(shifted('mid_px', band)) }} as ask_{{ band }}bps_px,
+        {% endfor -%}
+        {{ just_below('greatest(lowest_bid_px, 2 * mid_px - highest_ask_px)') }} as bid_decayed_px,
+        {{ just_above('least(highest_ask_px, 2 * mid_px - lowest_bid_px)') }} as ask_decayed_px
+
+    from touches
+
+),
+
+-- How many levels stand inside; null where the book ends before the band does, and before a level counts for 1 / e.
 reaches as (
 
     select
         *,
         {% for band in bands_bps -%}
         case
-            when is_measurable and {{ element('bid_px', 'bid_levels_count') }} <= {{ shifted('mid_px', -band) }}
-                then {{ count_within('bid_px', '>=', shifted('mid_px', -band)) }}
+            when is_measurable and lowest_bid_px <= {{ just_above(shifted('mid_px', -band)) }}
+                then {{ count_within('bid_px', '>=', 'bid_' ~ band ~ 'bps_px') }}
         end as bid_{{ band }}bps_count,
         case
-            when is_measurable and {{ element('ask_px', 'ask_levels_count') }} >= {{ shifted('mid_px', band) }}
-                then {{ count_within('ask_px', '<=', shifted('mid_px', band)) }}
+            when is_measurable and highest_ask_px >= {{ just_below(shifted('mid_px', band)) }}
+                then {{ count_within('ask_px', '<=', 'ask_' ~ band ~ 'bps_px') }}
         end as ask_{{ band }}bps_count,
         {% endfor -%}
-        greatest(lowest_bid_px, 2 * mid_px - highest_ask_px) as decayed_from_px,
-        least(highest_ask_px, 2 * mid_px - lowest_bid_px) as decayed_to_px
-
-    from touches
-
-),
-
--- Side with side only as far as both were captured, and not where that ends before a level counts for 1 / e.
-decays as (
-
-    select
-        *,
         is_measurable
-        and decayed_from_px <= {{ shifted('mid_px', -1 / decay_per_bps) }}
-        and decayed_to_px >= {{ shifted('mid_px', 1 / decay_per_bps) }} as is_decay_measurable,
-        {{ count_within('bid_px', '>=', 'decayed_from_px') }} as bid_decayed_count,
-        {{ count_within('ask_px', '<=', 'decayed_to_px') }} as ask_decayed_count
+        and bid_decayed_px <= {{ shifted('mid_px', -1 / decay_per_bps) }}
+        and ask_decayed_px >= {{ shifted('mid_px', 1 / decay_per_bps) }} as is_decay_measurable,
+        {{ count_within('bid_px', '>=', 'bid_decayed_px') }} as bid_decayed_count,
+        {{ count_within('ask_px', '<=', 'ask_decayed_px') }} as ask_decayed_count
 
-    from reaches
+    from edges
 
 ),
 
@@ -98,7 +102,7 @@ sums as (
         {% endfor -%}
         case when is_measurable then {{ imbalance('best_bid_qty', 'best_ask_qty') }} end as queue_imbalance_frac
 
-    from decays
+    from reaches
 
 ),
 
