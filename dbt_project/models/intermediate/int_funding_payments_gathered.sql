@@ -39,6 +39,7 @@ final as (
         told.utc_hour,
         told.settlement_ts,
         told.funding_rate,
+        told.own_interval_s is not null as is_interval_own,
         coalesce(told.own_interval_s, intervals.funding_interval_s) as funding_interval_s,
         {{ per_hour('told.funding_rate', 'coalesce(told.own_interval_s, intervals.funding_interval_s)') }}
             as rate_per_hour

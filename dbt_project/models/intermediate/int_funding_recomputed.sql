@@ -53,6 +53,7 @@ seen as (
         published.kind,
         published.symbol,
         published.utc_hour,
+        published.captured_ts,
         premiums.minute_ts,
         case
             when published.premium_source = 'impact' then coalesce(premiums.impact_premium_frac, premiums.premium_frac)
@@ -91,7 +92,7 @@ averaged as (
     select
         {{ contract | join(', ') }},
         {{ ordered_sum('weight * premium_frac', 'minute_ts') }} / {{ ordered_sum('weight', 'minute_ts') }} as premium_frac,
-        max(gap_s) as widest_gap_s,
+        greatest(max(gap_s), {{ epoch_s('max(captured_ts)') }} - {{ epoch_s('max(minute_ts)') }}) as widest_gap_s,
         count(case when is_at_impact then 1 end) * 1.0 / nullif(count(is_at_impact), 0) as impact_premiums_share_frac,
         count(*) as premiums_count
 

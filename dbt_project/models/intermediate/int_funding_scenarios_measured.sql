@@ -22,8 +22,9 @@ gathered as (
 
 ),
 
--- Venues tell a payment again for days: the newest word on it by the hour stands.
-payments as (
+-- Venues tell a payment again for days: the newest word on it by the hour stands. Its interval is the newest that a reply
+-- said or showed by the payment before; else the one in force at its first telling, and not what the venue pays by since.
+tellings as (
 
     select
         running.venue,
@@ -32,7 +33,10 @@ payments as (
         running.utc_hour,
         gathered.settlement_ts,
         {{ value_at_max('gathered.funding_rate', 'gathered.utc_hour') }} as funding_rate,
-        {{ value_at_max('gathered.rate_per_hour', 'gathered.utc_hour') }} as rate_per_hour
+        {{ value_at_max(
+            'gathered.funding_interval_s',
+            'case when gathered.is_interval_own then 1 else -1 end * ' ~ epoch_s('gathered.utc_hour')
+        ) }} as funding_interval_s
 
     from running
 
@@ -43,6 +47,16 @@ payments as (
         and gathered.settlement_ts > {{ plus_days('running.utc_hour', '-' ~ var("funding_history_days")) }}
 
     group by running.venue, running.kind, running.symbol, running.utc_hour, gathered.settlement_ts
+
+),
+
+payments as (
+
+    select
+        *,
+        {{ per_hour('funding_rate', 'funding_interval_s') }} as rate_per_hour
+
+    from tellings
 
 ),
 
