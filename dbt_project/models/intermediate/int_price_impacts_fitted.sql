@@ -70,6 +70,7 @@ ended as (
         {{ instrument_hour }},
         stretch_index,
         coalesce({{ ordered_sum('signed_base', 'at_ts, trade_id') }}, 0) as signed_base,
+        coalesce({{ ordered_sum('abs(signed_base)', 'at_ts, trade_id') }}, 0) as traded_base,
         max(mid_px) as end_px
 
     from placed
@@ -96,6 +97,7 @@ means as (
         count(*) as stretches_count,
         {{ ordered_mean('end_px', 'stretch_index') }} as mean_px,
         {{ ordered_mean('signed_base', 'stretch_index') }} as mean_base,
+        max(traded_base) as most_traded_base,
         {{ ordered_mean('move_px', 'stretch_index') }} as mean_move_px
 
     from stretches
@@ -128,25 +130,37 @@ products as (
         {{ instrument_hour }},
         stretches_count,
         mean_px,
+        most_traded_base,
         {{ ordered_sum('off_base * off_px', 'stretch_index') }} as base_px,
         {{ ordered_sum('off_base * off_base', 'stretch_index') }} as base_base,
         {{ ordered_sum('off_px * off_px', 'stretch_index') }} as px_px
 
     from deviations
 
-    group by {{ instrument_hour }}, stretches_count, mean_px
+    group by {{ instrument_hour }}, stretches_count, mean_px, most_traded_base
 
 ),
 
+-- What varies by no more than sums are rounded does not vary, and explains nothing.
 final as (
 
     select
         {{ instrument_hour }},
         stretches_count,
         mean_px,
-        case when stretches_count >= {{ var("stretches_needed") }} then base_px / nullif(base_base, 0) end as kyle_lambda_px,
-        case when stretches_count >= {{ var("stretches_needed") }} then base_px * base_px / nullif(base_base * px_px, 0) end
-            as kyle_fit_frac
+        case
+            when
+                stretches_count >= {{ var("stretches_needed") }}
+                and base_base > stretches_count * most_traded_base * most_traded_base * 1e-24
+                then base_px / base_base
+        end as kyle_lambda_px,
+        case
+            when
+                stretches_count >= {{ var("stretches_needed") }}
+                and base_base > stretches_count * most_traded_base * most_traded_base * 1e-24
+                and px_px > stretches_count * mean_px * mean_px * 1e-24
+                then base_px * base_px / (base_base * px_px)
+        end as kyle_fit_frac
 
     from products
 
