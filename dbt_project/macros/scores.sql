@@ -1,6 +1,6 @@
 {#-
     Robust z of each measure against its own series' trailing 30 days, the hour itself excluded:
-    (x - median) / (1.4826 MAD), winsorised at 8; null with under 20 observations or no spread at all.
+    (x - median) / (1.4826 MAD), winsorised at 8; null with under 20 observations or no spread beyond the last bits of means.
     `history` is a relation of `keys`, utc_hour and measured, from 30 days before the run's window to its end.
 -#}
 {% macro robust_scores(history, keys) -%}
@@ -11,7 +11,7 @@
         measured,
         past_count as observations_count,
         case
-            when past_count >= 20 and past_mad > 0
+            when past_count >= 20 and past_mad > 1e-12 * greatest(abs(past_median), abs(measured), 1e-3)
                 then greatest(-8.0, least(8.0, (measured - past_median) / (1.4826 * past_mad)))
         end as measured_z
 

@@ -2,7 +2,8 @@
 
 {#-
     Hourly bars of the reference pair of each underlying, once a bar, whichever hour's run brought them, with the first
-    hour whose replies told them: what an hour knew does not depend on which other hours ran with it.
+    hour whose replies told them, as those did: what an hour knew depends neither on which other hours ran with it nor on a
+    later correction.
 -#}
 
 with
@@ -22,6 +23,16 @@ candles as (
 
 ),
 
+told as (
+
+    select
+        *,
+        min(utc_hour) over (partition by underlying, bar_ts) as first_told_hour
+
+    from candles
+
+),
+
 bars as (
 
     select
@@ -30,11 +41,13 @@ bars as (
         {%- for px in ['open_px', 'high_px', 'low_px', 'close_px'] %}
         {{ value_at_max(px, 'captured_ts') }} as {{ px }},
         {%- endfor %}
-        min(utc_hour) as first_told_hour
+        first_told_hour
 
-    from candles
+    from told
 
-    group by underlying, bar_ts
+    where utc_hour = first_told_hour
+
+    group by underlying, bar_ts, first_told_hour
 
 ),
 
@@ -43,15 +56,13 @@ final as (
     select
         bars.underlying,
         bars.bar_ts,
-        bars.open_px,
-        bars.high_px,
-        bars.low_px,
-        bars.close_px,
+        {%- for name in ['open_px', 'high_px', 'low_px', 'close_px', 'first_told_hour'] %}
         {%- if is_incremental() %}
-        least(bars.first_told_hour, kept.first_told_hour) as first_told_hour
+        case when kept.first_told_hour < bars.first_told_hour then kept.{{ name }} else bars.{{ name }} end as {{ name }}
         {%- else %}
-        bars.first_told_hour
-        {%- endif %}
+        bars.{{ name }}
+        {%- endif %}{{ "," if not loop.last }}
+        {%- endfor %}
 
     from bars
 
