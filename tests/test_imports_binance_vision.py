@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from ingestion.imports.vision_files import VisionFile
 from ingestion.records import (
     Candle,
     FundingRate,
@@ -19,7 +18,7 @@ from ingestion.records import (
     Trade,
     VolatilityIndex,
 )
-from ingestion.venues.base import Refused
+from ingestion.venues import VENUES
 from tests.imported import rejects_of, rows_of
 from tests.vendor_files import DAY_US, HOUR_US, VISION_HEADERS, Line, vision
 
@@ -84,6 +83,20 @@ class TestTrades:
         path = vision(tmp_path, "um", "trades", "BTCUSDT_240329", [line], header=VISION_HEADERS[("trades", "um")])
 
         assert [row.kind for row in rows_of(path, tmp_path / "lake")] == ["future"]
+
+    def test_of_a_dated_future_in_busd_are_in_base_units(self, tmp_path: Path) -> None:
+        """Neither in contracts nor of a coin BTCB, as a name of COIN-M would mean."""
+        line: Line = (1, "35000.1", "0.5", "17500.05", AT_MS, "true")
+        header = VISION_HEADERS[("trades", "um")]
+        path = vision(tmp_path, "um", "trades", "BTCBUSD_210129", [line], header=header)
+
+        [row] = rows_of(path, tmp_path / "lake")
+
+        terms = VENUES[row.venue].terms(row.symbol, row.kind, row.captured_ts)
+        assert isinstance(row, Trade)
+        assert (row.venue, row.kind, row.qty) == ("binance_usdm", "future", 0.5)
+        assert (terms.base_asset, terms.quote_asset, terms.is_inverse) == ("BTC", "BUSD", False)
+        assert (terms.amount_unit, terms.contract_size) == ("base", 1.0)
 
     def test_of_spot_are_microseconds_since_2025(self, tmp_path: Path) -> None:
         """Both eras are told by their range."""
@@ -318,82 +331,6 @@ class TestOptions:
         assert isinstance(quote, OptionQuote)
         assert (quote.bid_px, quote.ask_px, quote.last_px, quote.ask_iv_ann) == (None, None, None, None)
         assert quote.captured_ts == datetime(2024, 1, 14, 7, 59, 59, 999_999, tzinfo=UTC)
-
-
-class TestNames:
-    @pytest.mark.parametrize(
-        ("local", "told", "path"),
-        [
-            (
-                "data/futures/um/daily/markPriceKlines/BTCUSDT/1h/BTCUSDT-1h-2024-01-14.zip",
-                {},
-                "/data/futures/um/daily/markPriceKlines/BTCUSDT/1h/BTCUSDT-1h-2024-01-14.zip",
-            ),
-            (
-                "BTCUSDT-aggTrades-2024-01-14.zip",
-                {"market": "spot"},
-                "/data/spot/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-01-14.zip",
-            ),
-            (
-                "BTCUSDT-1h-2024-01.zip",
-                {"market": "um", "kind": "klines"},
-                "/data/futures/um/monthly/klines/BTCUSDT/1h/BTCUSDT-1h-2024-01.zip",
-            ),
-            (
-                "BTCUSD_PERP-trades-2024-01-14.zip",
-                {},
-                "/data/futures/cm/daily/trades/BTCUSD_PERP/BTCUSD_PERP-trades-2024-01-14.zip",
-            ),
-            (
-                "BTCUSDT-metrics-2024-01-14.zip",
-                {},
-                "/data/futures/um/daily/metrics/BTCUSDT/BTCUSDT-metrics-2024-01-14.zip",
-            ),
-            (
-                "BTCUSDT-EOHSummary-2023-10-23.zip",
-                {},
-                "/data/option/daily/EOHSummary/BTCUSDT/BTCUSDT-EOHSummary-2023-10-23.zip",
-            ),
-        ],
-    )
-    def test_say_which_file_it_is_with_its_folder_or_its_caller(
-        self, local: str, told: dict[str, str], path: str
-    ) -> None:
-        file = VisionFile.named(Path(local), **told)
-
-        assert file.path == path
-        assert VisionFile.named(Path(path)) == file
-
-    @pytest.mark.parametrize(
-        ("local", "told", "reason"),
-        [
-            ("BTCUSDT-aggTrades-2024-01-14.zip", {}, "does not say its market (expected --market"),
-            ("BTCUSDT-1h-2024-01-14.zip", {"market": "um"}, "does not say its kind of data (expected --kind"),
-            ("BTCUSDT-aggTrades-2024-01-14.zip", {"market": "moon"}, "market 'moon' (expected spot or um or cm)"),
-            ("BTCUSD_PERP-trades-2024-01-14.zip", {"market": "um"}, "is said to be cm and um"),
-            (
-                "data/spot/daily/klines/BTCUSDT/1h/BTCUSDT-1h-2024-01-14.zip",
-                {"kind": "markPriceKlines"},
-                "is said to be klines and markPriceKlines",
-            ),
-            ("BTCUSDT-1mo-2024-01.zip", {"market": "um", "kind": "klines"}, "a month has no fixed length"),
-            ("BTCUSDT-klines-2024-01-14.zip", {"market": "um"}, "expected an interval in the names of bars alone"),
-            ("BTCUSDT-bookDepth-2024-01-14.zip", {}, "are no book: no dataset of the lake holds them"),
-            (
-                "data/futures/um/daily/premiumIndexKlines/BTCUSDT/1h/BTCUSDT-1h-2024-01-14.zip",
-                {},
-                "a premium is a fraction and no price",
-            ),
-            ("BTCUSDT-rumours-2024-01-14.zip", {}, "kind rumours: unknown (expected one of trades"),
-            ("BTCUSDT-trades.zip", {}, "not a name of Binance's archive"),
-            ("../../etc/passwd", {}, "not a name of Binance's archive"),
-        ],
-    )
-    def test_what_cannot_be_told_or_taken_is_refused(self, local: str, told: dict[str, str], reason: str) -> None:
-        with pytest.raises(Refused) as refused:
-            VisionFile.named(Path(local), **told)
-
-        assert reason in refused.value.reason
 
 
 def test_the_clock_of_the_generator_is_the_one_of_these_tests() -> None:

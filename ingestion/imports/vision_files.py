@@ -41,7 +41,9 @@ _NAME = re.compile(r"(?P<symbol>[^\W_]+(_[0-9A-Z]+)?)-(?P<what>[A-Za-z0-9]+)-(?P
 _FOLDER = re.compile(
     r"(?:.*/)?(?:futures/)?(?P<market>spot|um|cm|option)/(?:daily|monthly)/(?P<kind>\w+)/(?P<symbol>\w+)/(?:\w+/)?[^/]+"
 )
-_COIN_MARGINED = re.compile(r".+USD_(PERP|\d{6})")
+# A coin against USD. `BTCBUSD_210129` is BTC in BUSD, on USD-M: of the coins with futures only BNB ends in B.
+_COIN_MARGINED = re.compile(r".+USD_PERP|(BNB|.*[^B])USD_\d{6}")
+_DATED = re.compile(r".+_\d{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ def _by_name(symbol: str, kind: str) -> Market | None:
         return "option"
     if _COIN_MARGINED.fullmatch(symbol):
         return "cm"
+    if _DATED.fullmatch(symbol):
+        return "um"
     if kind in ("bookTicker", "metrics", "fundingRate", "liquidationSnapshot", "markPriceKlines"):
         return "um"
     return None
