@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingestion.imports.archives import BadFile, SourceFile, check
-from ingestion.imports.sealing import refuse_other_version, seal
+from ingestion.imports.sealing import refuse_other_version, refuse_two_versions, seal
 from ingestion.venues import VENUES
 from orchestration.pipeline import Pipeline
 
@@ -42,6 +42,7 @@ def bring(
             raise BadFile(f"{path.name}: of {source.venue}, which no adapter knows")
     with _bar(console, "checking", files) as told:
         archives = [check(path, source, told, needs_checksum=needs_checksum) for path, source in files]
+    refuse_two_versions(archives)
     pipeline.claim("venues")
     for archive in archives:
         refuse_other_version(archive, pipeline.raw)

@@ -165,8 +165,9 @@ def test_without_a_build_the_lines_are_in_raw_and_no_further(barograph: Barograp
     assert "300" in told.out
     lake = objects_in(tmp_path / "lake")
     assert lake.pop("origin") == b"venues"
-    [name] = lake
-    assert name.startswith("raw/deribit/tardis/date=2024-01-14/hour=00/")
+    [lines, version] = sorted(lake)
+    assert lines.startswith("raw/deribit/tardis/date=2024-01-14/hour=00/")
+    assert version == "raw/deribit/tardis/files/v1/deribit/trades/2024/01/14/BTC-PERPETUAL.csv.gz.sha256"
 
 
 def test_files_without_their_folder_are_told_their_market(barograph: Barograph, tmp_path: Path) -> None:
@@ -215,6 +216,16 @@ def test_a_corrected_file_is_refused_by_a_lake_that_has_the_old_one(barograph: B
     assert told.code == 1
     assert "another content of it was imported" in told.err
     assert objects_in(tmp_path / "lake") == before
+
+
+def test_two_contents_of_a_file_in_one_command_leave_no_lake(barograph: Barograph, tmp_path: Path) -> None:
+    one, other = aggregates(tmp_path / "a"), aggregates(tmp_path / "b", vision_trades(299))
+
+    told = barograph("import", "binance-vision", one, other, "--no-build", "--lake-uri", tmp_path / "lake")
+
+    assert (told.code, told.out) == (1, "")
+    assert "(expected one content of a file)" in told.err
+    assert not (tmp_path / "lake").exists()
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,7 @@ import pytest
 from ingestion.imports import archives
 from ingestion.imports.archives import BadFile, check
 from ingestion.imports.parts import opened
-from ingestion.imports.sealing import PART_BYTES, refuse_other_version
-from ingestion.raw import RawZone
-from ingestion.storage import Store
+from ingestion.imports.sealing import PART_BYTES
 from ingestion.venues.base import Refused
 from tests.imported import envelopes_of, objects_in, rows_of, sealed, source_of
 from tests.vendor_files import (
@@ -355,33 +353,13 @@ class TestHostileArchives:
         assert "not UTF-8" in refusal(path)
 
 
-class TestVersions:
-    def test_a_corrected_file_does_not_mix_with_the_one_that_was_imported(self, tmp_path: Path) -> None:
-        sealed(aggregates(tmp_path), tmp_path / "lake")
-        lines = vision_trades(144, every_ms=600_000)
-        lines[7] = (*lines[7][:2], "9.999", *lines[7][3:])
-        header = VISION_HEADERS[("aggTrades", "um")]
-        corrected = vision(tmp_path, "um", "aggTrades", "BTCUSDT", lines, header=header)
-        archive = check(corrected, source_of(corrected), lambda count: None)
+def test_a_file_that_is_changed_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    path = trades(tmp_path)
+    archive = check(path, source_of(path), lambda count: None)
+    path.write_bytes(path.read_bytes() + b"x")
 
-        with pytest.raises(BadFile, match="another content of it was imported"):
-            refuse_other_version(archive, RawZone(Store.open(str(tmp_path / "lake"))))
-
-    def test_other_files_of_the_same_hour_are_no_other_version(self, tmp_path: Path) -> None:
-        sealed(aggregates(tmp_path), tmp_path / "lake")
-        lines = vision_trades(3)
-        other = vision(tmp_path, "um", "aggTrades", "ETHUSDT", lines, header=VISION_HEADERS[("aggTrades", "um")])
-        archive = check(other, source_of(other), lambda count: None)
-
-        refuse_other_version(archive, RawZone(Store.open(str(tmp_path / "lake"))))
-
-    def test_a_file_that_is_changed_while_it_is_read_is_refused(self, tmp_path: Path) -> None:
-        path = trades(tmp_path)
-        archive = check(path, source_of(path), lambda count: None)
-        path.write_bytes(path.read_bytes() + b"x")
-
-        with pytest.raises(BadFile, match="was changed while it was read"):
-            list(archive.lines(lambda count: None))
+    with pytest.raises(BadFile, match="was changed while it was read"):
+        list(archive.lines(lambda count: None))
 
 
 def test_progress_is_told_in_bytes_of_the_file(tmp_path: Path) -> None:

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ingestion.envelopes import Envelope, unpack
+from ingestion.envelopes import Envelope
 from ingestion.hours import hour_of
-from ingestion.imports.archives import Archive, BadFile, Told
-from ingestion.imports.parts import HOUR_US, Part, Span, at_micros, micros_of, opened, sealed
+from ingestion.imports.archives import Archive, BadFile, SourceFile, Told
+from ingestion.imports.parts import HOUR_US, Part, Span, at_micros, micros_of, sealed
 from ingestion.imports.tardis_books import RunningBook
 from ingestion.imports.tardis_books import Told as BookTold
 from ingestion.imports.tardis_layouts import Change
 from ingestion.raw import RawZone
+from ingestion.storage import Missing
 from ingestion.venues.base import Refused
 
 PART_BYTES = 1024 * 1024
@@ -34,7 +35,10 @@ class Sealed:
 
 
 def seal(archive: Archive, raw: RawZone, told: Told) -> Sealed:
-    """Put the whole file into raw; an object that is there already is left as it is."""
+    """Put the whole file into raw; an object that is there already is left as it is.
+
+    Raises `BadFile` where raw holds another content of it.
+    """
     source = archive.source
     done = Sealed()
     waiting: dict[datetime, list[Envelope]] = {}
@@ -45,6 +49,8 @@ def seal(archive: Archive, raw: RawZone, told: Told) -> Sealed:
         sizes.pop(hour)
 
     for at_us, part in _book_parts(archive, told) if source.has_changes else _parts(archive, told):
+        if not done.hours:
+            _claim(archive, raw)
         hour = part.hour
         envelope = sealed(source.venue, at_us, part)
         waiting[hour] = [*waiting.pop(hour, []), envelope]  # the hour that was added to last stands last
@@ -60,29 +66,40 @@ def seal(archive: Archive, raw: RawZone, told: Told) -> Sealed:
     return done
 
 
+def refuse_two_versions(archives: Iterable[Archive]) -> None:
+    """Raise `BadFile` where two of these are the same file of different content."""
+    first: dict[str, Archive] = {}
+    for archive in archives:
+        held = first.setdefault(_pointer(archive.source), archive)
+        if held.sha256 != archive.sha256:
+            raise BadFile(
+                f"{archive.local}: of sha256 {archive.sha256[:16]}…, and {held.local} is the same file "
+                f"of sha256 {held.sha256[:16]}… (expected one content of a file)"
+            )
+
+
 def refuse_other_version(archive: Archive, raw: RawZone) -> None:
     """Raise `BadFile` where raw holds another content of the same file: its rows would contradict these."""
-    source = archive.source
-    hour = _first_hour(archive)
-    for key in raw.objects(source.venue, hour):
-        if f"/{source.raw_dataset}/" in key:
-            with raw.store.open_read(key) as stream:
-                parts = [opened(envelope) for envelope in [next(unpack(stream, key))]]
-            for part in parts:
-                if part.path == source.path and part.sha256 != archive.sha256:
-                    raise BadFile(
-                        f"{archive.local.name}: another content of it was imported, of sha256 {part.sha256[:16]}… "
-                        f"(expected the same; a corrected file belongs into a lake without the old one)"
-                    )
+    try:
+        held = raw.store.read(_pointer(archive.source)).decode()
+    except Missing:
+        return
+    if held != archive.sha256:
+        raise BadFile(
+            f"{archive.local.name}: another content of it was imported, of sha256 {held[:16]}…; this is of sha256 "
+            f"{archive.sha256[:16]}… (expected the same; a corrected file belongs into a lake without the old one)"
+        )
 
 
-def _first_hour(archive: Archive) -> datetime:
-    bounds = _bounds(archive)
-    for _, line in archive.lines(lambda count: None):
-        at_us = _placed(archive, line, bounds)
-        if at_us is not None:
-            return hour_of(at_micros(at_us))
-    return hour_of(archive.source.period[0])
+def _claim(archive: Archive, raw: RawZone) -> None:
+    """Let raw take no other content of this file; who comes second is refused."""
+    raw.store.put_new(_pointer(archive.source), archive.sha256.encode())
+    refuse_other_version(archive, raw)
+
+
+def _pointer(source: SourceFile) -> str:
+    """Where raw says, beside the hours and before any of them, of which content the file is."""
+    return f"raw/{source.venue}/{source.raw_dataset}/files{source.path}.sha256"
 
 
 def _bounds(archive: Archive) -> Span:
