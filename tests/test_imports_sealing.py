@@ -286,6 +286,12 @@ class TestBooks:
 
         assert "is of ETHUSDT, others of BTCUSDT (expected one book a file)" in refusal(path)
 
+    def test_of_two_instruments_are_named_though_a_name_be_long(self, tmp_path: Path) -> None:
+        other = [("binance-futures", "x" + 30 * "\u20ac", *line[2:]) for line in tardis_changes(2)]
+        path = tardis(tmp_path, "incremental_book_L2", "binance-futures", "PERPETUALS", [*tardis_changes(2), *other])
+
+        assert f"is of x{30 * chr(0x20AC)}, others of BTCUSDT" in refusal(path)
+
     def test_that_run_back_in_time_are_refused(self, tmp_path: Path) -> None:
         lines = tardis_changes(3)
         path = tardis(tmp_path, "incremental_book_L2", "binance-futures", "BTCUSDT", [*lines, lines[0]])
@@ -351,6 +357,13 @@ class TestHostileArchives:
         path.write_bytes(gzip.compress(TARDIS_HEADERS["trades"].encode() + b"\n\xff\xfe\x00,1\n"))
 
         assert "not UTF-8" in refusal(path)
+
+    @pytest.mark.parametrize("before", ["", f"{TARDIS_HEADERS['trades']}\n"])
+    def test_a_text_that_ends_inside_a_character_is_refused(self, tmp_path: Path, before: str) -> None:
+        path = trades(tmp_path)
+        path.write_bytes(gzip.compress(before.encode() + b"deribit,\xe2\x82"))
+
+        assert f"after line {before.count(chr(10))}: not UTF-8" in refusal(path)
 
 
 def test_a_file_that_is_changed_while_it_is_read_is_refused(tmp_path: Path) -> None:

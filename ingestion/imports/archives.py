@@ -132,18 +132,25 @@ def _lines(local: Path, source: SourceFile, told: Told) -> Iterator[bytes]:
     number = 0
     with _reading(local):
         for block in blocks:
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError as error:
-                raise BadFile(f"{local.name}: after line {number}: not UTF-8 (expected text)") from error
+            _hold_to_text(local, decoder, block, number)
             lines = (rest + block).split(b"\n")
             rest = lines.pop()
             number += len(lines)
             if len(rest) > MAX_LINE_BYTES:
                 raise BadFile(f"{local.name}: line {number + 1} is over {MAX_LINE_BYTES} bytes long")
             yield from lines
+    _hold_to_text(local, decoder, b"", number, is_end=True)
     if rest:
         yield rest
+
+
+def _hold_to_text(
+    local: Path, decoder: codecs.IncrementalDecoder, block: bytes, number: int, *, is_end: bool = False
+) -> None:
+    try:
+        decoder.decode(block, is_end)
+    except UnicodeDecodeError as error:
+        raise BadFile(f"{local.name}: after line {number}: not UTF-8 (expected text)") from error
 
 
 def _gzip_blocks(local: Path, told: Told) -> Iterator[bytes]:
@@ -227,7 +234,7 @@ def _hold_in_order(local: Path, lines: Iterator[bytes]) -> None:
         if len(fields) < 5:
             continue
         if symbol and fields[1] != symbol:
-            found, held = fields[1][:40].decode(), symbol[:40].decode()
+            found, held = fields[1].decode()[:40], symbol.decode()[:40]
             raise BadFile(f"{local.name}: line {number} is of {found}, others of {held} (expected one book a file)")
         if len(fields[3]) == len(before) and fields[3] < before:
             raise BadFile(f"{local.name}: line {number}: local_timestamp runs back (expected the order of arrival)")
