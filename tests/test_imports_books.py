@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from ingestion.imports.parts import opened
 from ingestion.imports.tardis_books import LEVELS
 from ingestion.records import OrderBook, StreamHole
@@ -212,6 +214,52 @@ def test_a_line_that_cannot_be_read_ends_the_book_until_the_next_snapshot(tmp_pa
         ("book", 7, None, ""),
     ]
     assert "price" in rejects_of(path, tmp_path / "lake")[0].reason
+
+
+@pytest.mark.parametrize("timestamp", [0, -1, DAY_US // 1000, DAY_US * 1000])
+def test_a_line_of_an_impossible_clock_costs_itself_and_a_hole(tmp_path: Path, timestamp: int) -> None:
+    """Not the part that it stands in, nor the next one, which begins with the state after it."""
+    lines = [
+        *snapshot(at_second(1), 100, 101),
+        change(at_second(2) + 1, "bid", 99, 1),
+        (*HEAD, timestamp, at_second(3), "false", "bid", 99, 2),
+        change(at_second(4) + 1, "bid", 98, 1),
+        *snapshot(at_second(6), 200, 201),
+        change(at_second(7) + 1, "bid", 199, 1),
+        (*HEAD, timestamp, at_second(3_599), "false", "bid", 199, 2),
+        change(at_second(3_601), "bid", 199, 3),
+        *snapshot(at_second(3_602), 300, 301),
+        change(at_second(3_603) + 1, "bid", 299, 1),
+    ]
+    path = file_of(tmp_path, lines)
+
+    assert [row for row in told(path, tmp_path / "lake") if row[0] != "book" or row[1] in (2, 7, 3_603)] == [
+        ("book", 2, None, ""),
+        ("reject", 0, None, "timestamp"),
+        ("order_books", 2, 6, "gap"),
+        ("book", 7, None, ""),
+        ("reject", 0, None, "timestamp"),
+        ("order_books", 7, None, "gap"),
+        ("order_books", 3_600, 3_602, "disconnected"),
+        ("book", 3_603, None, ""),
+    ]
+
+
+def test_a_line_of_another_exchange_costs_itself_and_a_hole(tmp_path: Path) -> None:
+    lines = [
+        *snapshot(at_second(1), 100, 101),
+        change(at_second(2) + 1, "bid", 99, 1),
+        ("binance", *change(at_second(3), "bid", 99, 2)[1:]),
+        *snapshot(at_second(6), 200, 201),
+        change(at_second(7) + 1, "bid", 199, 1),
+    ]
+
+    assert told(file_of(tmp_path, lines), tmp_path / "lake") == [
+        ("book", 2, None, ""),
+        ("reject", 0, None, "contradiction"),
+        ("order_books", 2, 6, "gap"),
+        ("book", 7, None, ""),
+    ]
 
 
 def test_a_part_carries_no_more_than_the_book_and_says_how_much(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from ingestion.envelopes import Envelope
 from ingestion.hours import hour_of
 from ingestion.imports.archives import Archive, BadFile, SourceFile, Told
-from ingestion.imports.parts import HOUR_US, Part, Span, at_micros, micros_of, sealed
+from ingestion.imports.parts import EARLIEST_US, HOUR_US, LATEST_US, Part, Span, at_micros, micros_of, sealed
 from ingestion.imports.tardis_books import RunningBook
 from ingestion.imports.tardis_books import Told as BookTold
 from ingestion.imports.tardis_layouts import Change
@@ -221,8 +221,11 @@ def _book_parts(archive: Archive, told: Told) -> Iterator[tuple[int, Part]]:
 
 
 def _change(archive: Archive, line: bytes, bounds: Span) -> Change | None:
+    """The line as its reader will take it, or none: what it refuses must not be of the state that parts carry."""
     try:
         change: Change = archive.layout.decode(line)
     except Refused:
+        return None
+    if not EARLIEST_US <= change.timestamp < LATEST_US:
         return None
     return change if bounds[0] <= change.local_timestamp < bounds[1] else None

@@ -146,6 +146,8 @@ class _SampledBook:
             self._hole = told.since_us, "disconnected"
 
     def take(self, change: Change) -> Iterator[Record]:
+        """Samples up to this line, which is then of the book; raises `Refused`, before anything, for a bad one."""
+        self._seen(change)
         at_us = change.local_timestamp
         if self._book.restarts_with(change):
             self.lose("disconnected")
