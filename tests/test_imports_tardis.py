@@ -90,7 +90,6 @@ class TestTrades:
             ("bitfinex", "BTCUSD", "tBTCUSD", "spot"),
             ("bitfinex-derivatives", "BTCF0:USTF0", "tBTCF0:USTF0", "perp"),
             ("gate-io", "BTC_USDT", "BTC_USDT", "spot"),
-            ("gate-io-futures", "BTC_USDT", "BTC_USDT", "perp"),
             ("kucoin-futures", "XBTUSDTM", "XBTUSDTM", "perp"),
             ("huobi-dm-linear-swap", "BTC-USDT", "BTC-USDT", "perp"),
             ("hyperliquid", "BTC", "BTC", "perp"),
@@ -183,6 +182,14 @@ class TestQuotes:
             assert isinstance(row, SpotTicker | OptionQuote)
             assert (row.bid_px, row.bid_qty, row.ask_px, row.ask_qty) == (42_000.5, 10.0, 42_001.0, 20.0)
             assert (row.captured_ts, row.event_ts) == (AT + LATER, AT)
+
+    def test_of_gates_futures_are_taken_though_its_trades_are_not(self, tmp_path: Path) -> None:
+        line: Line = (*seen("gate-io-futures", "BTC_USDT"), 20, 42_001, 42_000.5, 10)
+        path = tardis(tmp_path, "quotes", "gate-io-futures", "BTC_USDT", [line])
+
+        [row] = rows_of(path, tmp_path / "lake")
+
+        assert (row.venue, row.symbol, row.kind) == ("gate", "BTC_USDT", "perp")
 
     def test_where_nothing_rests_nothing_is_said(self, tmp_path: Path) -> None:
         lines: list[Line] = [
@@ -359,6 +366,7 @@ class TestNames:
             ("coinbase_liquidations_2024-01-14_X.csv.gz", "does not tell at what price"),
             ("bitfinex-derivatives_liquidations_2024-01-14_X.csv.gz", "does not tell at what price"),
             ("kucoin_trades_2024-01-14_X.csv.gz", "could count twice"),
+            ("gate-io-futures_trades_2024-01-14_X.csv.gz", "its clock counts whole seconds"),
         ],
     )
     def test_what_cannot_be_taken_is_refused_by_its_name(self, name: str, reason: str) -> None:

@@ -25,7 +25,7 @@ class Exchange:
     kinds: tuple[Kind, ...]  # tried in this order against the venue's grammar
     spelled: Callable[[str], str] = str  # our spelling of a symbol, which Tardis writes in capitals
     trade_id: Callable[[str, int], str] = lambda told, timestamp_us: told  # as the venue's own replies have it
-    has_own_trade_ids: bool = True  # those of its replies; else one trade could be counted twice
+    no_trades: str | None = None  # why its trades cannot stand beside those of the venue's replies
     trade_sides: int = 1  # 2: a trade's amount counts buyer and seller
     liquidation_px: PxSource | None = None  # none: it does not tell liquidations
     liquidations_are_sampled: bool = False
@@ -96,9 +96,18 @@ EXCHANGES: Mapping[str, Exchange] = {
     "bitfinex": Exchange("bitfinex", ("spot",), spelled=lambda symbol: f"t{symbol}"),
     "bitfinex-derivatives": Exchange("bitfinex", ("perp",), spelled=lambda symbol: f"t{symbol}"),
     "gate-io": Exchange("gate", ("spot",)),
-    "gate-io-futures": Exchange("gate", ("perp", "future")),
+    # `create_time`, where the replies have `create_time_ms`.
+    "gate-io-futures": Exchange(
+        "gate",
+        ("perp", "future"),
+        no_trades="its clock counts whole seconds, that of the venue's replies milliseconds: trades would contradict",
+    ),
     # The stream's `tradeId`; the REST tape has the sequence instead.
-    "kucoin": Exchange("kucoin", ("spot",), has_own_trade_ids=False),
+    "kucoin": Exchange(
+        "kucoin",
+        ("spot",),
+        no_trades="its ids are not those that the venue tells elsewhere: trades could count twice",
+    ),
     "kucoin-futures": Exchange("kucoin_futures", ("perp", "future")),
     # A trade's `amount` is documented as the sum of both sides.
     "huobi-dm-swap": Exchange("htx_futures", ("perp",), trade_sides=2, liquidation_px="order"),

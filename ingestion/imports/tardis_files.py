@@ -49,10 +49,8 @@ class TardisFile:
             raise Refused("exchange", f"{local.name}: exchange {exchange}: {reason}")
         if data_type not in LAYOUTS:
             raise Refused("kind", f"{local.name}: kind {data_type}: unknown (expected one of {', '.join(LAYOUTS)})")
-        if data_type == "trades" and not EXCHANGES[exchange].has_own_trade_ids:
-            raise Refused(
-                "kind", f"{local.name}: its ids are not those that {exchange} tells elsewhere: trades could count twice"
-            )
+        if data_type == "trades" and (no_trades := EXCHANGES[exchange].no_trades):
+            raise Refused("kind", f"{local.name}: trades of {exchange}: {no_trades}")
         if data_type == "liquidations" and EXCHANGES[exchange].liquidation_px is None:
             raise Refused("kind", f"{local.name}: {exchange} does not tell at what price it liquidates")
         try:
