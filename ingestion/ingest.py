@@ -158,6 +158,7 @@ def _measure(
             grains_count=normalised.grains.get(dataset, 0),
             rejected_count=refused[dataset, "row"],
             unplaced_count=refused[dataset, "terms"],
+            unsided_count=refused[dataset, "unsided"],
             refused_count=refused[dataset, "reply"],
         )
         objects_count = len(normalised.objects.get(dataset, ()))

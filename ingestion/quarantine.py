@@ -24,7 +24,7 @@ from ingestion.raw import plain_name
 from ingestion.runs import Memory
 from ingestion.storage import StorageError, Store
 
-Scope = Literal["row", "reply", "terms", "hour"]
+Scope = Literal["row", "unsided", "reply", "terms", "hour"]
 
 MAX_REASON_BYTES = 500
 MAX_ROW_BYTES = 4096
@@ -41,7 +41,10 @@ _NOTES = msgspec.json.Decoder(dict[str, list[str]])
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """One refusal: of a row, of a whole reply, of an instrument's terms, or of a whole hour."""
+    """One refusal: of a row, of a whole reply, of an instrument's terms, or of a whole hour.
+
+    `unsided`: of a row whose source does not know its side.
+    """
 
     rule: str
     reason: str

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from ingestion.alike import told_apart
 from ingestion.envelopes import Envelope, Lines, Unreadable
-from ingestion.quarantine import Quarantined
+from ingestion.quarantine import Quarantined, Scope
 from ingestion.records import OrderBook, Record
 from ingestion.streams import EVERY_SECOND, Sampling, read_stream
-from ingestion.venues.base import EARLIEST, Refused, Reject, Reply, Venue
+from ingestion.venues.base import EARLIEST, UNKNOWN_SIDE, Refused, Reject, Reply, Venue
 from ingestion.venues.bulk import SLIPS, Bulk, Table
 from ingestion.venues.ladders import Answers, Ladder
 
@@ -251,7 +251,8 @@ def _said(
     for item in items:
         if isinstance(item, Reject):
             row = item.row.decode("utf-8", "replace")
-            refused.append(Quarantined(item.rule, item.reason, key, item.dataset or told_of or raw_dataset, row))
+            scope: Scope = "unsided" if item.rule == UNKNOWN_SIDE else "row"
+            refused.append(Quarantined(item.rule, item.reason, key, item.dataset or told_of or raw_dataset, row, scope))
         else:
             rows.append(item)
     return Said(key, raw_dataset, rows, refused, bytes_count)

@@ -200,6 +200,22 @@ def test_lines_that_cannot_be_read_are_in_quarantine_and_the_rest_in_the_lake(tm
     assert zones.quarantined(HOUR) == ["schema"]
 
 
+@pytest.mark.parametrize(("unsided", "status", "rules"), [(19, "ok", ()), (20, "held", ("nothing_readable",))])
+def test_trades_whose_side_the_vendor_does_not_know_do_not_hold_the_others(
+    tmp_path: Path, zones: Zones, unsided: int, status: str, rules: tuple[str, ...]
+) -> None:
+    """However many: the format says so of them. Where no other is left, there is no tape."""
+    lines = tardis_trades(20, every_us=SECOND_US, start_us=DAY_US + 20 * HOUR_US)
+    lines = [(*line[:5], "unknown", *line[6:]) if n < unsided else line for n, line in enumerate(lines)]
+    sealed(tardis(tmp_path, "trades", "deribit", "BTC-PERPETUAL", lines), zones.folder)
+
+    verdict = zones.ingest("deribit", HOUR)["trades"]
+
+    assert (verdict.status, verdict.broken_rules) == (status, rules)
+    assert (verdict.rows_count, verdict.rejected_count) == (20 - unsided, unsided)
+    assert zones.quarantined(HOUR).count("unknown_side") == unsided
+
+
 def test_a_file_of_which_no_line_can_be_read_holds_its_dataset(tmp_path: Path, zones: Zones) -> None:
     lines = [
         (*line[:4], "", *line[5:]) for line in tardis_trades(20, every_us=SECOND_US, start_us=DAY_US + 20 * HOUR_US)

@@ -127,7 +127,7 @@ class TestTrades:
     @pytest.mark.parametrize(
         ("cells", "rule", "reason"),
         [
-            (("1", "unknown", 100, 2), "side", "does not know the side"),
+            (("1", "unknown", 100, 2), "unknown_side", "does not know the side"),
             (("", "buy", 100, 2), "no_trade_id", "could not be told from the same trade"),
             (("1", "buy", "nan", 2), "schema", "price"),
             (("1", "buy", "1e400", 2), "schema", "out of range"),

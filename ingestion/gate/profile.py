@@ -78,6 +78,7 @@ def profile(
     rejected_count: int,
     refused_count: int,
     unplaced_count: int = 0,
+    unsided_count: int = 0,
 ) -> HourProfile:
     """Measure one hour's rows, which are all there."""
     with TemporaryDirectory(prefix="barograph-") as folder:
@@ -89,6 +90,7 @@ def profile(
             rejected_count=rejected_count,
             refused_count=refused_count,
             unplaced_count=unplaced_count,
+            unsided_count=unsided_count,
         )
 
 
@@ -124,21 +126,27 @@ class Measure:
         self._add_moments(table, captured)
 
     def profile(
-        self, *, grains_count: int, rejected_count: int, refused_count: int, unplaced_count: int = 0
+        self,
+        *,
+        grains_count: int,
+        rejected_count: int,
+        refused_count: int,
+        unplaced_count: int = 0,
+        unsided_count: int = 0,
     ) -> HourProfile:
         """What was added, told of so many grains.
 
-        `unplaced_count` is of instruments whose terms nobody knows. They are told among the rejected, but no row
-        is at fault: many of them must not hold the instruments that are known.
+        `unplaced_count` is of instruments whose terms nobody knows, `unsided_count` of rows whose source does not
+        know their side. They are told among the rejected, but no row is at fault: many must not hold the others.
         """
         rows_count = self.rows_count
         bare = HourProfile(
             utc_hour=self._hour,
             rows_count=rows_count,
-            rejected_count=rejected_count + unplaced_count,
+            rejected_count=rejected_count + unplaced_count + unsided_count,
             refused_count=refused_count,
             rejected_frac=rejected_count / (rows_count + rejected_count) if rows_count + rejected_count else None,
-            nothing_readable=int(rows_count == 0 and rejected_count + refused_count > 0),
+            nothing_readable=int(rows_count == 0 and rejected_count + unsided_count + refused_count > 0),
         )
         captures_count, first, last = self._captured()
         if rows_count == 0:

@@ -15,7 +15,7 @@ import msgspec
 
 from ingestion.imports.parts import Part
 from ingestion.records import DATASET_OF, FutureTicker, Kind, OptionQuote, PerpTicker, Record, SpotTicker
-from ingestion.venues.base import Refused, Reject, Venue
+from ingestion.venues.base import UNKNOWN_SIDE, Refused, Reject, Venue
 
 R = TypeVar("R", bound="Row")
 
@@ -130,5 +130,5 @@ class Kinds:
 
 def side_of(text: Literal["buy", "sell", "unknown"]) -> Literal["buy", "sell"]:
     if text == "unknown":
-        raise Refused("side", "the vendor does not know the side")
+        raise Refused(UNKNOWN_SIDE, "the vendor does not know the side")
     return text

@@ -71,6 +71,9 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
         return cls(path, said, body, captured_ts)
 
 
+UNKNOWN_SIDE = "unknown_side"  # rule of a row whose source says that it does not know the side
+
+
 class Refused(ValueError):
     """A whole reply that cannot be read: `rule` names why in one word, the message says it in a line."""
 
