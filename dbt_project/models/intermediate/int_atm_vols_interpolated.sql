@@ -1,5 +1,5 @@
 {#-
-    At-the-money-forward volatility of each expiry of each settlement asset: the mark's implied vol at the two strikes around the expiry's own forward,
+    At-the-money-forward volatility of each expiry of each settlement asset and look: the mark's implied vol at the two strikes around the expiry's own forward,
     call and put averaged, linear in log-strike. No row where the forward is not bracketed.
 -#}
 
@@ -7,11 +7,38 @@
 
 with
 
+-- One look may be told in several replies: of each option its newest mark's vol.
+newest as (
+
+    select
+        *,
+        row_number() over (
+            partition by venue, symbol, utc_hour, look_ts order by captured_ts desc, event_ts desc
+        ) as newest_first
+
+    from {{ ref('stg_implied_vols') }}
+
+    where mark_iv_ann is not null and expiry_ts > look_ts and {{ in_window('utc_hour') }}
+
+),
+
 vols as (
 
-    select * from {{ ref('stg_implied_vols') }}
+    select
+        venue,
+        underlying,
+        settle_asset,
+        utc_hour,
+        look_ts as captured_ts,
+        expiry_ts,
+        strike_px,
+        option_type,
+        forward_px,
+        mark_iv_ann
 
-    where mark_iv_ann is not null and years_to_expiry > 0 and {{ in_window('utc_hour') }}
+    from newest
+
+    where newest_first = 1
 
 ),
 
@@ -21,7 +48,7 @@ expiries as (
     select
         {{ slice }},
         median(forward_px) as forward_px,
-        min(years_to_expiry) as years_to_expiry,
+        {{ days_between("captured_ts", "expiry_ts") }} / {{ days_per_year() }} as years_to_expiry,
         count(*) as quotes_count
 
     from vols

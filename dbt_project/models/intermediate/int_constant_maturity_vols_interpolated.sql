@@ -1,6 +1,6 @@
 {#- Implied volatility at fixed tenors: total variance linear in time between the bracketing expiries; null where not bracketed. -#}
 
-{%- set snapshot = ['venue', 'underlying', 'settle_asset', 'utc_hour', 'captured_ts'] %}
+{%- set look = ['venue', 'underlying', 'settle_asset', 'utc_hour', 'captured_ts'] %}
 
 with
 
@@ -68,10 +68,10 @@ final as (
     from brackets
 
     left join atm as near
-        on {{ matches('brackets', 'near', snapshot) }} and brackets.near_days = near.days_to_expiry
+        on {{ matches('brackets', 'near', look) }} and brackets.near_days = near.days_to_expiry
 
     left join atm as far
-        on {{ matches('brackets', 'far', snapshot) }} and brackets.far_days = far.days_to_expiry
+        on {{ matches('brackets', 'far', look) }} and brackets.far_days = far.days_to_expiry
 
 )
 
