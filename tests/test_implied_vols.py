@@ -277,16 +277,16 @@ def test_parity_is_never_taken_across_expiries() -> None:
 
 
 def test_a_coin_premium_without_a_forward_is_not_made_up() -> None:
-    """Coin premiums need the forward to become dollars, so parity cannot find it."""
-    put = DERIBIT.replace("-C", "-P")
+    """A call beside the put of another strike: no parity, and coin premiums need the forward to become dollars."""
+    put = "BTC-27SEP24-30000-P"
     rows = estimate(
         [quote(DERIBIT, mark_px=0.2), quote(put, mark_px=0.2)],
-        [option(DERIBIT, 40_000.0, "call"), option(put, 40_000.0, "put")],
+        [option(DERIBIT, 40_000.0, "call"), option(put, 30_000.0, "put")],
     )
 
     assert {row["forward_px"] for row in rows.values()} == {None}
     assert {row["mark_iv_ann"] for row in rows.values()} == {None}
-    assert {row["mark_iv_reason"] for row in rows.values()} <= {"no_quote", "no_forward"}
+    assert {row["mark_iv_reason"] for row in rows.values()} == {"no_forward"}
 
 
 def test_a_venue_that_gives_vols_and_no_prices_is_taken_at_its_word() -> None:

@@ -159,16 +159,34 @@ def _complete_forwards(frame: pd.DataFrame) -> None:
     """Use the forward told with the quote; else the expiry's newest of the last minute; else put-call parity."""
     frame["forward_source"] = np.where(np.isfinite(_floats(frame["forward_px"])), "venue", NONE)
     _carry_forwards(frame)
-    missing = frame["forward_px"].isna() & frame["mark_px"].notna() & ~frame["is_inverse"].astype(bool)
-    for _, group in frame[missing].groupby(["captured_ts", "base_asset", "settle_asset", "expiry_ts"], dropna=False):
-        marks = group.pivot_table(index="strike_px", columns="option_type", values="mark_px", aggfunc="first")
-        if {"call", "put"} <= set(marks.columns):
-            gap = (marks["call"] - marks["put"]).dropna()
-            if len(gap):
-                nearest = int(np.argmin(np.abs(gap.to_numpy())))
-                forward_px = float(gap.index[nearest]) + float(gap.iloc[nearest])
-                frame.loc[group.index, "forward_px"] = forward_px
-                frame.loc[group.index, "forward_source"] = "parity"
+    _infer_forwards(frame)
+
+
+def _infer_forwards(frame: pd.DataFrame) -> None:
+    """Put-call parity of each look and expiry, of its newest marks, at the strike where call and put are nearest.
+
+    In dollars C - P = F - K; in coin, of premiums over the forward, c - p = 1 - K / F.
+    """
+    expiry = ["look_ts", "base_asset", "settle_asset", "is_inverse", "expiry_ts"]
+    wanting = frame.loc[frame["forward_px"].isna(), expiry]
+    if wanting.empty:
+        return
+    marked = frame[frame["mark_px"].notna()]
+    marked = marked.sort_values(["captured_ts", "event_ts", "symbol"], kind="stable", na_position="first")
+    newest = marked.drop_duplicates([*expiry, "strike_px", "option_type"], keep="last")
+    told = newest[[*expiry, "strike_px", "option_type", "mark_px"]]
+    calls, puts = (told[told["option_type"] == side] for side in ("call", "put"))
+    pairs = calls.merge(puts, on=[*expiry, "strike_px"], suffixes=("_call", "_put"))
+    strikes, gaps = _floats(pairs["strike_px"]), _floats(pairs["mark_px_call"]) - _floats(pairs["mark_px_put"])
+    with np.errstate(divide="ignore"):
+        in_coin = strikes / (1 - gaps)
+    pairs["parity_px"] = np.where(pairs["is_inverse"].to_numpy(dtype=bool), in_coin, strikes + gaps)
+    pairs["apart_px"] = np.abs(gaps)
+    pairs = pairs[np.isfinite(pairs["parity_px"]) & (pairs["parity_px"] > 0)]
+    nearest = pairs.sort_values(["apart_px", "strike_px"], kind="stable").drop_duplicates(expiry)
+    found = wanting.reset_index().merge(nearest[[*expiry, "parity_px"]], on=expiry).set_index("index")
+    frame.loc[found.index, "forward_px"] = found["parity_px"]
+    frame.loc[found.index, "forward_source"] = "parity"
 
 
 def _carry_forwards(frame: pd.DataFrame) -> None:
