@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
+from ingestion.hours import hour_of
 from ingestion.storage import Store
 from orchestration.published import QueryRefused, first_line, only_reading, open_published, query, rows_as_json
 
@@ -41,13 +42,11 @@ def print_answer(store: Store, statement: str, form: str = "table") -> None:
         out.print(as_table(answer.columns, answer.rows))
 
 
-def print_coverage(store: Store, hours: Sequence[datetime] | None) -> None:
-    """Print what published hours rest on, venue by venue; of all hours where none are given."""
-    span = (
-        f"where utc_hour between '{min(hours):%Y-%m-%d %H:00:00}+00' and '{max(hours):%Y-%m-%d %H:00:00}+00'"
-        if hours
-        else ""
-    )
+def print_coverage(store: Store, start: datetime | None = None, end: datetime | None = None) -> None:
+    """Print what the published hours that [start, end) touches rest on, venue by venue; an end not given is open."""
+    conditions = [f"utc_hour >= '{hour_of(start):%Y-%m-%d %H:%M:%S%z}'"] if start else []
+    conditions += [f"utc_hour < '{end:%Y-%m-%d %H:%M:%S.%f%z}'"] if end else []
+    span = f"where {' and '.join(conditions)}" if conditions else ""
     statement = (
         "select venue, count(*) filter (status = 'ok') as ok, count(*) filter (status = 'gap') as gap, "
         "count(*) filter (status = 'held') as held, sum(rows_count)::bigint as rows, "

@@ -131,7 +131,7 @@ def replay(
     for reason, count in sorted(recorded.left_out.items()):
         table.add_row(f"left out, {reason}", str(count), style="dim")
     out.print(table)
-    print_coverage(Store.open(settings.lake_uri), recorded.hours)
+    print_coverage(Store.open(settings.lake_uri), recorded.hours[0], recorded.hours[-1] + HOUR)
 
 
 @app.command(epilog="Example: `barograph capture --venue deribit`")
@@ -184,7 +184,7 @@ def run_span(
     first, last = whole_hours(start, end)
     with _working(f"{first:%Y-%m-%d %H:00} to {last:%Y-%m-%d %H:00}"):
         publish_span(settings, "rebuild" if is_rebuild else "hourly", first, last)
-    print_coverage(Store.open(settings.lake_uri), hours_between(first, last))
+    print_coverage(Store.open(settings.lake_uri), first, last)
 
 
 @app.command(epilog="Example: `barograph backfill --from 2026-03-01 --to 2026-03-04 --venue deribit`")
@@ -210,7 +210,7 @@ def backfill(
     if is_built:
         with _working("building") as say:
             build(settings, hours, say)
-        print_coverage(Store.open(settings.lake_uri), hours)
+        print_coverage(Store.open(settings.lake_uri), hours[0], hours[-1] + HOUR)
 
 
 @imports.command("tardis", epilog="Example: `barograph import tardis deribit_trades_2024-01-14_BTC-PERPETUAL.csv.gz`")
@@ -341,10 +341,10 @@ def draw_family(
 
 @app.command(epilog="Example: `barograph coverage --from 2026-03-04 --to 2026-03-05`")
 def coverage(start: From = None, end: To = None, lake_uri: LakeUri = None) -> None:
-    """What each published hour rests on, venue by venue: data, gaps and held datasets."""
+    """What published hours rest on, venue by venue: data, gaps and held datasets; of all where no span is given."""
     first, last = span(start, end)
     settings = settings_of(lake_uri)
-    print_coverage(Store.open(settings.lake_uri), hours_between(first, last) if first and last else None)
+    print_coverage(Store.open(settings.lake_uri), first, last)
 
 
 @app.command(
@@ -389,7 +389,7 @@ def _bring(
     if is_built and brought.hours:
         with _working("building") as say:
             build(replace(settings, venues=brought.venues), brought.hours, say)
-        print_coverage(Store.open(settings.lake_uri), sorted(brought.hours))
+        print_coverage(Store.open(settings.lake_uri), min(brought.hours), max(brought.hours) + HOUR)
 
 
 def _tell(told: "Status | HedgeReport", form: str) -> None:
