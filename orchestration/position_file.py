@@ -33,12 +33,15 @@ def read_positions(path: Path, market: Market) -> list[Position]:
 
 
 def _positions(reader: "csv.DictReader[str]", name: str, market: Market) -> Iterator[Position]:
-    header = reader.fieldnames or ()
+    header = list(reader.fieldnames or ())
     missing = [column for column in COLUMNS if column not in header]
     if missing:
         raise BadPosition(
             f"{name} line 1: no column {', '.join(missing)} (expected {','.join(COLUMNS)} and perhaps kind)"
         )
+    twice = [column for column in dict.fromkeys(header) if column and header.count(column) > 1]
+    if twice:
+        raise BadPosition(f"{name} line 1: column {', '.join(twice)} more than once (expected each column once)")
     for read in reader:
         row = {"kind": "", **read}
         where = f"{name} line {reader.line_num}"

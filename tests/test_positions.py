@@ -307,6 +307,10 @@ class TestTheFile:
         [
             ("", "line 1: no column venue, symbol, quantity, entry (expected venue,symbol,quantity,entry"),
             ("venue,symbol,entry\nv,L,1\n", "line 1: no column quantity"),
+            (
+                "venue,symbol,quantity,entry,quantity\nv,L,1,1,2\n",
+                "line 1: column quantity more than once (expected each",
+            ),
             ("venue,symbol,quantity,entry\n", "no positions (expected at least one line"),
             ("venue,symbol,quantity,entry\nv,L,1,1\nv,L,nan,1\n", "line 3: quantity 'nan' (expected a finite number)"),
             ("venue,symbol,quantity,entry\nv,L,1e400,1\n", "line 2: quantity '1e400' (expected a finite"),
