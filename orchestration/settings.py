@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Literal, cast
+from urllib.parse import urlsplit
 
 from ingestion.venues import VENUES, adopt
 
@@ -53,7 +54,7 @@ class Settings:
             lake_uri=env.get("BAROGRAPH_LAKE_URI") or default.lake_uri,
             warehouse_path=Path(env.get("BAROGRAPH_WAREHOUSE_PATH") or default.warehouse_path).absolute(),
             source=_source(env.get("BAROGRAPH_SOURCE") or default.source),
-            base_url=env.get("BAROGRAPH_BASE_URL") or None,
+            base_url=_url("BAROGRAPH_BASE_URL", env.get("BAROGRAPH_BASE_URL") or "") or None,
             base_urls=_base_urls(env),
             venues=known_venues(_listed(env.get("BAROGRAPH_VENUES"))),
             underlyings=tuple(a.upper() for a in _listed(env.get("BAROGRAPH_UNDERLYINGS"))) or default.underlyings,
@@ -75,9 +76,24 @@ def known_venues(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _base_urls(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     prefix = "BAROGRAPH_URL_"
-    named = {name.removeprefix(prefix).lower(): url for name, url in env.items() if name.startswith(prefix) and url}
-    known_venues(tuple(named))
-    return tuple(sorted(named.items()))
+    named = {name: url for name, url in env.items() if name.startswith(prefix) and url}
+    known_venues(tuple(name.removeprefix(prefix).lower() for name in named))
+    return tuple(sorted((name.removeprefix(prefix).lower(), _url(name, url)) for name, url in named.items()))
+
+
+def _url(name: str, text: str) -> str:
+    """The URL as it is, or nothing if none is set: told before anybody is asked and before a lake is claimed."""
+    with suppress(ValueError):  # no port, or brackets around no address
+        url = urlsplit(text)
+        if not text or (
+            text.isprintable()
+            and " " not in text
+            and url.scheme in {"http", "https"}
+            and url.hostname
+            and url.port != 0
+        ):
+            return text
+    raise BadSetting(f"{name} {text!r}: expected http://host or https://host")
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

@@ -132,16 +132,20 @@ def test_a_bad_argument_is_named_with_what_was_expected(
         ("BAROGRAPH_BOOK_LEVELS", "0", "BAROGRAPH_BOOK_LEVELS 0: expected 1 to 500"),
         ("BAROGRAPH_BOOK_LEVELS", "501", "expected 1 to 500"),
         ("BAROGRAPH_BOOK_LEVELS", "all", "expected a whole number"),
+        ("BAROGRAPH_BASE_URL", "foo", "BAROGRAPH_BASE_URL 'foo': expected http://host or https://host"),
+        ("BAROGRAPH_BASE_URL", "http://host:port", "BAROGRAPH_BASE_URL 'http://host:port': expected http://host"),
+        ("BAROGRAPH_URL_DERIBIT", "notaurl", "BAROGRAPH_URL_DERIBIT 'notaurl': expected http://host or https://host"),
         ("BAROGRAPH_SANDBOX_SEED", "-1", "expected a whole number"),
         ("BAROGRAPH_VENUES", "okx,nowhere", "expected one of"),
     ],
 )
 def test_a_bad_setting_is_named_with_what_was_expected(
-    barograph: Barograph, monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+    barograph: Barograph, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str, expected: str
 ) -> None:
     monkeypatch.setenv(name, value)
 
-    refused(barograph("coverage"), value.rpartition(",")[2], expected)
+    refused(barograph("capture"), value.rpartition(",")[2], expected)
+    assert files_below(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
