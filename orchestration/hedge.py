@@ -14,7 +14,7 @@ from orchestration.hedge_market import Market, read_market
 from orchestration.margin_calls import NoMarginCall, margin_call_px
 from orchestration.position_file import read_positions
 from orchestration.positions import SHOCKS, Position, Unmeasurable, Worth, worth_of
-from orchestration.published import open_published
+from orchestration.published import reading
 
 POSITION_COLUMNS = (
     *("line", "venue", "kind", "symbol", "quantity", "unit", "entry", "price", "age"),
@@ -127,8 +127,8 @@ class HedgeReport(msgspec.Struct, frozen=True):
 
 
 def read_hedge(store: Store, path: Path, *, leverage: float, horizon_days: float, now: datetime) -> HedgeReport:
-    """Hold a file of positions against the last published hour. Raises NothingPublished, BadPosition."""
-    with open_published(store) as connection:
+    """Hold a file of positions against the last published hour. Raises NothingPublished, StorageError, BadPosition."""
+    with reading(store) as connection:
         market = read_market(connection)
     return hold(read_positions(path, market), market, leverage=leverage, horizon_days=horizon_days, now=now)
 

@@ -94,6 +94,16 @@ def open_published(store: Store, version: int | None = None) -> duckdb.DuckDBPyC
     return connection
 
 
+@contextmanager
+def reading(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
+    """`open_published` for statements of our own: what they fail on is a StorageError, say a file that is damaged."""
+    with open_published(store) as connection:
+        try:
+            yield connection
+        except duckdb.Error as error:
+            raise StorageError(f"{store.uri(ROOT)}: cannot be read ({first_line(error)})") from error
+
+
 def query(
     store: Store,
     sql: str,

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from ingestion.storage import Store
 from orchestration.pictures import arbitrage, books, carry, flow, positioning, pressure, risk, vol
 from orchestration.pictures.selection import NothingToDraw, Selection, last_day
-from orchestration.published import open_published
+from orchestration.published import reading
 
 __all__ = ["FAMILIES", "NothingToDraw", "draw"]
 
@@ -52,13 +51,13 @@ def draw(
     """Draw one family into `out`, a .png or a folder that is made; returns the file.
 
     Without a span it is the last published day, with one end of it 24 hours or up to the last published hour.
-    Raises ValueError for a family that there is not, NothingToDraw where no rows are published, and OSError.
+    Raises ValueError for a family that there is not, NothingToDraw where no rows are published, StorageError, OSError.
     """
     if family not in FAMILIES:
         raise ValueError(f"draw {family!r}: no such family (expected one of {', '.join(FAMILIES)})")
     known = FAMILIES[family]
     path = out if out.suffix == ".png" else out / f"{family}_{underlying}.png"
-    with closing(open_published(store)) as connection:
+    with reading(store) as connection:
         if start is None or end is None:
             first, last = last_day(connection, known.table, underlying)
             start, end = start or (first if end is None else end - DAY), end or last
