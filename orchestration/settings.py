@@ -130,6 +130,6 @@ def _book_levels(text: str) -> int:
 
 
 def _whole(name: str, text: str) -> int:
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         raise BadSetting(f"{name} {text!r}: expected a whole number")
     return int(text)

@@ -122,6 +122,7 @@ def test_a_bad_argument_is_named_with_what_was_expected(
         ("BAROGRAPH_SOURCE", "nowhere", "expected live or sandbox"),
         ("BAROGRAPH_SWEEP_MINUTES", "7", "expected a divisor of 60"),
         ("BAROGRAPH_SWEEP_MINUTES", "often", "expected a whole number"),
+        ("BAROGRAPH_SWEEP_MINUTES", "²", "BAROGRAPH_SWEEP_MINUTES '²': expected a whole number"),
         ("BAROGRAPH_BOOK_EVERY_S", "7", "BAROGRAPH_BOOK_EVERY_S '7': expected seconds from 0.1 that divide 3600"),
         ("BAROGRAPH_BOOK_EVERY_S", "0.0625", "expected seconds from 0.1 that divide 3600"),
         ("BAROGRAPH_BOOK_EVERY_S", "0.1171875", "expected seconds from 0.1 that divide 3600"),
