@@ -11,6 +11,7 @@ from ingestion.venues import bybit_names, deribit_names, okx_names
 from ingestion.venues.base import Refused, Reply
 from ingestion.venues.bybit import BYBIT
 from ingestion.venues.bybit_names import read_spot
+from ingestion.venues.okx import OKX
 
 NOW = datetime(2024, 1, 14, 20, 1, 10, tzinfo=UTC)
 
@@ -120,7 +121,70 @@ class TestOkxsTerms:
 
         assert caught.value.rule == "unknown_terms"
 
-    @pytest.mark.parametrize("symbol", ["BTC", "BTC-USDT-PERP", "BTC-USD-20240329", "BTC-USD-241329", "btc-usdt", ""])
+    @pytest.mark.parametrize(
+        ("symbol", "kind", "expires", "strike"),
+        [
+            ("BTC-USD_UM-SWAP", "perp", None, None),
+            ("BTC-USD_UM-261030", "future", datetime(2026, 10, 30, 8, tzinfo=UTC), None),
+            ("BTC-USD_UM-260928-79000-C", "option", datetime(2026, 9, 28, 8, tzinfo=UTC), 79_000.0),
+        ],
+    )
+    def test_behind_a_dollar_um_is_linear_and_settled_in_dollars(
+        self, symbol: str, kind: Any, expires: datetime | None, strike: float | None
+    ) -> None:
+        name = okx_names.read_name(symbol)
+
+        assert (name.kind, name.expiry_ts, name.strike_px) == (kind, expires, strike)
+        assert (name.base_asset, name.quote_asset, name.settle_asset, name.is_inverse) == ("BTC", "USD", "USD", False)
+        with pytest.raises(Refused, match="contract size"):
+            okx_names.terms(symbol, kind, NOW)
+
+    @pytest.mark.parametrize("settle", ["USD", "USDⓈ"])
+    def test_of_dollar_margined_contracts_are_listed_under_either_spelling_of_their_currency(self, settle: str) -> None:
+        row = {
+            "instType": "SWAP",
+            "instId": "BTC-USD_UM-SWAP",
+            "instFamily": "BTC-USD_UM",
+            "uly": "BTC-USD",
+            "baseCcy": "",
+            "quoteCcy": "",
+            "settleCcy": settle,
+            "ctVal": "0.01",
+            "ctMult": "1",
+            "ctValCcy": "BTC",
+            "ctType": "linear",
+            "expTime": "",
+            "stk": "",
+            "optType": "",
+            "tickSz": "0.1",
+            "lotSz": "0.01",
+        }
+        option = {**row, "instType": "OPTION", "instId": "BTC-USD_UM-260928-79000-C", "ctType": ""}
+        option |= {"expTime": "1790582400000", "stk": "79000", "optType": "C"}
+        body = json.dumps({"code": "0", "msg": "", "data": [row, option]}).encode()
+        listed = list(OKX.parse(Reply.read("/api/v5/public/instruments", "instType=SWAP", body, NOW)))
+
+        for item in listed:
+            assert isinstance(item, Instrument)
+            name = okx_names.read_name(item.symbol)
+            assert (item.contract_size, item.amount_unit, item.is_inverse) == (0.01, "contracts", False)
+            assert (item.kind, item.settle_asset, item.expiry_ts) == (name.kind, name.settle_asset, name.expiry_ts)
+        assert [item.kind for item in listed if isinstance(item, Instrument)] == ["perp", "option"]
+
+    @pytest.mark.parametrize(
+        "symbol",
+        [
+            "BTC",
+            "BTC-USDT-PERP",
+            "BTC-USD-20240329",
+            "BTC-USD-241329",
+            "btc-usdt",
+            "",
+            "BTC-USD_UM",
+            "BTC-USDT_UM-SWAP",
+            "BTC-USD_XX-SWAP",
+        ],
+    )
     def test_are_refused_for_names_outside_the_grammar(self, symbol: str) -> None:
         with pytest.raises(Refused) as caught:
             okx_names.terms(symbol, "spot", NOW)

@@ -10,7 +10,7 @@ from ingestion.venues.base import Refused
 from ingestion.venues.wire import NAMES_KEPT, Name, agree, expiry, instrument
 
 _NAME = re.compile(
-    r"(?P<base>[A-Z0-9]+)-(?P<quote>[A-Z0-9]+)"
+    r"(?P<base>[A-Z0-9]+)-(?P<quote>[A-Z0-9]+)((?<=-USD)(?P<linear>_UM))?"
     r"(-(?P<swap>SWAP)|-(?P<day>[0-9]{6})(-(?P<strike>[0-9]+(\.[0-9]+)?)-(?P<right>[CP]))?)?"
 )
 _RIGHTS: dict[str, Literal["call", "put"]] = {"C": "call", "P": "put"}
@@ -29,14 +29,17 @@ OPTION_CHANGE = (datetime(2022, 5, 26, 8, tzinfo=UTC), datetime(2022, 5, 26, 9, 
 
 @lru_cache(maxsize=NAMES_KEPT)
 def read_name(symbol: str) -> Name:
-    """What an `instId` says; whatever is none of the four documented shapes is `Refused`."""
+    """What an `instId` says; whatever is none of the four documented shapes is `Refused`.
+
+    `BTC-USD_UM-SWAP` is margined and settled in US dollars and counts coin, `BTC-USD-SWAP` is inverse.
+    """
     found = _NAME.fullmatch(symbol)
-    if found is None:
+    if found is None or (found["linear"] and not (found["swap"] or found["day"])):
         raise Refused("unknown_symbol", f"{symbol}: no spot pair, swap, future or option of OKX's grammar")
     base, quote = found["base"], found["quote"]
     if not (found["swap"] or found["day"]):
         return Name("spot", base, quote, quote)
-    is_inverse = quote == "USD"
+    is_inverse = quote == "USD" and not found["linear"]
     settle = base if is_inverse else quote
     if found["swap"]:
         return Name("perp", base, quote, settle, is_inverse)

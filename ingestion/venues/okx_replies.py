@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 InstType = Literal["SPOT", "SWAP", "FUTURES", "OPTION"]
 KINDS: dict[InstType, Kind] = {"SPOT": "spot", "SWAP": "perp", "FUTURES": "future", "OPTION": "option"}
+_USUAL = {"USDⓈ": "USD"}  # what contracts named `_UM` settle in, as the documentation's table spells it
 
 
 class _Answer(msgspec.Struct):
@@ -109,17 +110,18 @@ def _name_listed(row: _Listed) -> Name:
     if kind == "spot":
         return Name(kind, row.base_ccy, row.quote_ccy, row.quote_ccy)
     base, _, quote = row.uly.partition("-")
+    settle = _USUAL.get(row.settle_ccy, row.settle_ccy)
     expiry_ts = None if kind == "perp" else instant(_stated(row.inst_id, "expTime", row.exp_time))
     if kind != "option":
         is_inverse = _stated(row.inst_id, "ctType", row.ct_type) == "inverse"
-        return Name(kind, base, quote, row.settle_ccy, is_inverse, expiry_ts)
+        return Name(kind, base, quote, settle, is_inverse, expiry_ts)
     is_call = _stated(row.inst_id, "optType", row.opt_type) == "C"
     return Name(
         kind,
         base,
         quote,
-        row.settle_ccy,
-        row.settle_ccy == base,
+        settle,
+        settle == base,
         expiry_ts,
         _stated(row.inst_id, "stk", row.stk),
         "call" if is_call else "put",
