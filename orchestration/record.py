@@ -97,7 +97,7 @@ class Rounds:
             (venue.name, stream.tells(channel).dataset)
             for venue in venues
             for stream in venue.streams
-            for channel in stream.channels(self.plan.of(venue.name))
+            for channel in stream.wanted(self.plan.of(venue.name))
         }
         references = {(v.name, endpoint.dataset) for v in venues for endpoint in v.endpoints if endpoint.is_reference}
         return [pair for pair in self._pipeline.pairs if pair not in told - references]

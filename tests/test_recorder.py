@@ -1,6 +1,7 @@
 """The recorder writes what venues send, whole and in order, mends what can be mended, and notes every hole."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,7 +22,8 @@ from ingestion.storage import Store
 from ingestion.streams import Sampling, read_stream
 from ingestion.transports.base import Clock, SystemClock, VirtualClock
 from ingestion.venues import VENUES
-from ingestion.venues.base import Request, Venue
+from ingestion.venues.base import Refused, Request, Venue
+from ingestion.venues.streams import Told
 from tests.stream_server import PLAN, Rests, serving, toy
 from tests.test_streams_recorded import HOUR, RECORDED, envelopes, told_by_rest
 
@@ -320,3 +322,24 @@ class TestFaults:
 
         assert hours == ["hour=13", "hour=14"]
         assert notes(kept(raw, "toy")) == ["connected", "continued", "stopped"]
+
+
+def test_a_listed_name_that_no_grammar_knows_is_not_recorded_and_ends_nothing(tmp_path: Path) -> None:
+    def tells(channel: str) -> Told:
+        if channel == "BTC_?":
+            raise Refused("unknown_symbol", channel)
+        return Told("order_books", "perp", channel)
+
+    stream = dataclasses.replace(toy().streams[0], channels=lambda plan: ["BTC_?", "BTC"], tells=tells)
+    venue = dataclasses.replace(toy(), streams=(stream,))
+    asked: asyncio.Queue[list[str]] = asyncio.Queue()
+
+    async def talk(socket: ServerConnection) -> None:
+        asked.put_nowait(json.loads(await socket.recv())["subscribe"])
+        await socket.wait_closed()
+
+    async def run() -> None:
+        async with serving(talk) as server, recording(raw_zone(tmp_path), venue, server):
+            assert await asked.get() == ["BTC"]
+
+    asyncio.run(run())

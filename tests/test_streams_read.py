@@ -355,3 +355,36 @@ def test_a_book_whose_digits_a_float_would_change_is_refused() -> None:
     rows = read("binance_spot", [line("binance_spot", "/ws/books", 1, frame)])
 
     assert [row.rule for row in rows if isinstance(row, Reject)] == ["precision"]
+
+
+def test_a_channel_that_no_grammar_knows_costs_itself_and_not_its_note() -> None:
+    def ticker(seconds: float) -> Envelope:
+        row = {"instType": "SWAP", "instId": "BTC-USDT-SWAP", "last": "1", "askPx": "1.1", "askSz": "1", "bidPx": "1"}
+        row |= {"bidSz": "1", "volCcy24h": "5", "vol24h": "5", "ts": str(int(at(seconds).timestamp() * 1_000))}
+        arg = {"channel": "tickers", "instId": "BTC-USDT-SWAP"}
+        return line("okx", "/ws/public", seconds, {"arg": arg, "data": [row]})
+
+    def told(*more: str) -> tuple[Rows, list[str]]:
+        channels = ["books:BTC-USDT-SWAP", *more, "tickers:BTC-USDT-SWAP"]
+        rows = read(
+            "okx",
+            [
+                note(0, "connected", "okx", "/ws/public", channels=channels),
+                ticker(1),
+                note(20, "disconnected", "okx", "/ws/public"),
+                note(50, "connected", "okx", "/ws/public", channels=channels),
+                ticker(51),
+                note(52, "left", "okx", "/ws/public", channels=[*more, "books:BTC-USDT-SWAP"]),
+                ticker(53),
+            ],
+        )
+        kept = [row for row in rows if not isinstance(row, Reject)]
+        return kept, [row.row.decode() for row in rows if isinstance(row, Reject)]
+
+    whole, none = told()
+    skipped, rejects = told("books:BTC-USD_?-SWAP", "tickers:BTC-USD_?-SWAP")
+
+    assert skipped == whole
+    assert holes(whole, "perp_tickers") == [("disconnected", 0, 1), ("disconnected", 1, 51)]
+    assert none == []
+    assert rejects == ["books:BTC-USD_?-SWAP", "tickers:BTC-USD_?-SWAP"] * 3

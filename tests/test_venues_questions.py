@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from ingestion.envelopes import Envelope
 from ingestion.records import Instrument, Kind
@@ -172,3 +173,23 @@ class TestBybit:
         second = next_instruments(request, page("first%3D"))
         assert second == Request(request.path, (*request.query, ("cursor", "first%3D")))
         assert next_instruments(second, page("")) is None
+
+
+def test_a_listed_name_outside_okxs_grammar_is_not_asked_for() -> None:
+    swap = Instrument(
+        venue="okx",
+        symbol="BTC-USD_UM-SWAP",
+        kind="perp",
+        captured_ts=START,
+        base_asset="BTC",
+        quote_asset="USD",
+        settle_asset="USD",
+        contract_size=0.01,
+        amount_unit="contracts",
+        is_inverse=False,
+        terms_source="listed",
+    )
+    plan = Plan(("BTC",), START, START, (swap, replace(swap, symbol="BTC-USD_?-SWAP")))
+
+    assert [dict(r.query)["instId"] for r in asked(OKX, "order_books", plan)] == ["BTC-USDT", "BTC-USD_UM-SWAP"]
+    assert not [channel for each in OKX.streams for channel in each.channels(plan) if "?" in channel]

@@ -102,7 +102,12 @@ class Recorder:
         what the plan has no more, and ends with the last of it.
         """
         for line in self._lines:
-            wanted = dict.fromkeys(line.stream.channels(plan.of(line.venue.name)))
+            planned = line.stream.channels(plan.of(line.venue.name))
+            wanted = dict.fromkeys(line.stream.wanted(plan.of(line.venue.name)))
+            if unread := [channel for channel in planned if channel not in wanted]:
+                LOG.warning(
+                    "%s %s: not recorded, for no grammar knows them: %s", line.venue.name, line.stream.name, unread
+                )
             for listener in list(line.listening):
                 listener.keep(wanted)
                 if not listener.left.isdisjoint(wanted):  # it may carry them still: one book must not come over two

@@ -1,6 +1,6 @@
 """One hour of a venue's streams, from raw envelopes to canonical rows: a pure function of what the recorder wrote."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from urllib.parse import parse_qsl
@@ -129,13 +129,16 @@ class _Hour:
                     yield from connection.count(item)
                 yield from self._latest.take(item, stream.patches_tickers)
 
-    def _note(self, connection: Connection, reply: Reply) -> Iterator[Record]:
+    def _note(self, connection: Connection, reply: Reply) -> Iterator[Record | Reject]:
         note = _NOTE.decode(reply.body)
+        told_by = {channel: connection.stream.told(channel) for channel in note.channels}
+        for channel in (channel for channel, told in told_by.items() if told is None):
+            yield Reject("unknown_symbol", f"{reply.path}: no channel of ours, {channel[:80]!r}", channel.encode())
+        carried = {channel: told for channel, told in told_by.items() if told is not None}
         if note.event == "left":
-            yield from self._leave(connection, note.channels, reply.captured_ts)
+            yield from self._leave(connection, carried, reply.captured_ts)
             return
-        for channel in note.channels:
-            told = connection.stream.tells(channel)
+        for channel, told in carried.items():
             connection.carry(channel, told, self._take_over(connection, channel))
             if told.dataset == "order_books":
                 self._book_of(connection, told.kind, told.symbol).resume(reply.captured_ts)
@@ -150,9 +153,8 @@ class _Hour:
         others = [each for each in self._connections.values() if each.stream is connection.stream]
         return [hole for other in others if other is not connection for hole in other.give_up(channel)]
 
-    def _leave(self, connection: Connection, channels: Sequence[str], at: datetime) -> Iterator[Record]:
-        for channel in channels:
-            told = connection.stream.tells(channel)
+    def _leave(self, connection: Connection, left: Mapping[str, Told], at: datetime) -> Iterator[Record]:
+        for channel, told in left.items():
             yield from (replace(hole, until_ts=at) for hole in connection.give_up(channel) if hole.captured_ts < at)
             book = connection.books.get((connection.stream.name, told.kind, told.symbol))
             if book is not None and told.dataset == "order_books":

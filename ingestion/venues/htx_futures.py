@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ingestion.records import Kind
-from ingestion.venues.base import Endpoint, Plan, Refused, Request, Venue
+from ingestion.venues.base import Endpoint, Plan, Request, Venue
 from ingestion.venues.htx_futures_history import (
     next_funding_rates,
     next_liquidations,
@@ -30,6 +30,7 @@ from ingestion.venues.htx_futures_replies import (
     parse_ticks,
 )
 from ingestion.venues.spans import epoch_ms, epoch_s, spans
+from ingestion.venues.wire import is_named
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 BARS_A_REPLY = 2_000
@@ -75,15 +76,7 @@ def _product(symbol: str) -> _Product:
 
 def _contracts(plan: Plan, *kinds: Kind) -> list[tuple[_Product, str]]:
     defaults = [f"{base}-{quote}" for base in plan.underlyings for quote in ("USDT", "USD")]
-    return [(_product(symbol), symbol) for symbol in plan.symbols(*kinds) or defaults if _is_named(symbol)]
-
-
-def _is_named(symbol: str) -> bool:
-    try:
-        read_name(symbol)
-    except Refused:
-        return False  # listed under a name of no documented grammar: its replies could not be read either
-    return True
+    return [(_product(symbol), symbol) for symbol in plan.symbols(*kinds) or defaults if is_named(symbol, read_name)]
 
 
 def _of_all(what: str, *products: _Product) -> Callable[[Plan], Sequence[Request]]:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from ingestion.venues.base import Endpoint, Plan, Request, Venue
 from ingestion.venues.kraken_history import next_trades, parse_candles, parse_trades
-from ingestion.venues.kraken_names import is_dark, question, terms
+from ingestion.venues.kraken_names import is_dark, question, read_name, terms
 from ingestion.venues.kraken_replies import order_books, parse_pairs, parse_tickers
 from ingestion.venues.kraken_stream import streams
+from ingestion.venues.wire import is_named
 
 PUBLIC = "/0/public/"
 QUOTES = ("USD", "USDT", "EUR")
@@ -25,7 +26,8 @@ def _pairs(plan: Plan) -> list[str]:
         for i in plan.listed
         if i.kind == "spot" and i.base_asset in plan.underlyings and i.quote_asset in QUOTES and not is_dark(i.symbol)
     )
-    return listed or [question(underlying, "USD") for underlying in plan.underlyings]
+    defaults = [question(underlying, "USD") for underlying in plan.underlyings]
+    return [symbol for symbol in listed or defaults if is_named(symbol, read_name)]
 
 
 def _books(plan: Plan) -> Sequence[Request]:

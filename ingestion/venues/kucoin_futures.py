@@ -7,7 +7,7 @@ Sizes count contracts; KuCoin shows no liquidations but to their owners.
 from collections.abc import Sequence
 from datetime import timedelta
 
-from ingestion.venues.base import Endpoint, Plan, Refused, Request, Venue
+from ingestion.venues.base import Endpoint, Plan, Request, Venue
 from ingestion.venues.kucoin_answers import DOCS, PUBLIC_WEIGHT_A_MINUTE
 from ingestion.venues.kucoin_futures_history import (
     next_funding_rates,
@@ -18,6 +18,7 @@ from ingestion.venues.kucoin_futures_history import (
 from ingestion.venues.kucoin_futures_names import BITCOIN_IN_DOLLARS, VENUE, read_name, terms
 from ingestion.venues.kucoin_futures_replies import order_books, parse_contracts, parse_tickers, parse_trades
 from ingestion.venues.spans import epoch_ms, spans
+from ingestion.venues.wire import is_named
 
 API = "/api/v1/"
 BARS_A_REPLY = 500
@@ -31,15 +32,7 @@ def _spelled(base: str) -> str:
 def _contracts(plan: Plan, *, is_perp: bool = False) -> list[str]:
     defaults = [f"{_spelled(base)}{quote}M" for base in plan.underlyings for quote in ("USDT", "USD")]
     listed = plan.symbols("perp") if is_perp else plan.symbols("perp", "future")
-    return [symbol for symbol in listed or defaults if _is_named(symbol)]
-
-
-def _is_named(symbol: str) -> bool:
-    try:
-        read_name(symbol)
-    except Refused:
-        return False  # listed under a name of no documented grammar: its replies could not be read either
-    return True
+    return [symbol for symbol in listed or defaults if is_named(symbol, read_name)]
 
 
 def _each_contract(plan: Plan, path: str, *more: tuple[str, str], is_perp: bool = False) -> list[Request]:

@@ -21,7 +21,7 @@ from ingestion.venues.okx_history import (
     parse_liquidations,
     parse_trades,
 )
-from ingestion.venues.okx_names import terms
+from ingestion.venues.okx_names import read_name, terms
 from ingestion.venues.okx_replies import order_books, parse_instruments
 from ingestion.venues.okx_stream import streams
 from ingestion.venues.okx_tickers import (
@@ -32,6 +32,7 @@ from ingestion.venues.okx_tickers import (
     parse_option_summary,
     parse_tickers,
 )
+from ingestion.venues.wire import is_named
 
 PUBLIC = "/api/v5/public/"
 MARKET = "/api/v5/market/"
@@ -67,9 +68,10 @@ def _option_trades(plan: Plan) -> Sequence[Request]:
 
 
 def _contracts(plan: Plan, *kinds: Kind) -> list[str]:
-    """Listed swaps and futures; the usual swaps before any list."""
+    """Listed swaps and futures of names that can be read; the usual swaps before any list."""
     usual = [f"{base}-{quote}-SWAP" for base in plan.underlyings for quote in ("USDT", "USD")]
-    return plan.symbols(*kinds) or (usual if "perp" in kinds else [])
+    listed = plan.symbols(*kinds) or (usual if "perp" in kinds else [])
+    return [symbol for symbol in listed if is_named(symbol, read_name)]
 
 
 def _pairs(plan: Plan) -> list[str]:

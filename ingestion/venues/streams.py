@@ -160,9 +160,21 @@ class Stream:
         """The dataset of the channel that a frame names, whatever else is wrong with it; none where it names none."""
         found = self.named_by.search(frame[:NAMED_WITHIN]) if self.named_by is not None else None
         try:
-            return self.tells(self.joint.join(part.decode() for part in found.groups())).dataset if found else None
-        except (LookupError, ValueError):  # `Refused` among them: no channel of ours
+            told = self.told(self.joint.join(part.decode() for part in found.groups())) if found else None
+        except UnicodeDecodeError:
             return None
+        return None if told is None else told.dataset
+
+    def told(self, channel: str) -> Told | None:
+        """What a channel is about; none where it is no channel of ours, as of a symbol that no grammar knows."""
+        try:
+            return self.tells(channel)
+        except (LookupError, ValueError):  # `Refused` among them
+            return None
+
+    def wanted(self, plan: Plan) -> list[str]:
+        """The channels that this plan takes, each once."""
+        return [channel for channel in dict.fromkeys(self.channels(plan)) if self.told(channel) is not None]
 
     @property
     def path(self) -> str:
@@ -171,7 +183,7 @@ class Stream:
 
     def subscriptions(self, plan: Plan) -> list[Subscription]:
         """The connections that this plan takes, each within the venue's limit."""
-        return self.shared_out(list(dict.fromkeys(self.channels(plan))))
+        return self.shared_out(self.wanted(plan))
 
     def shared_out(self, wanted: Sequence[str]) -> list[Subscription]:
         """The connections that these channels take."""
@@ -180,8 +192,8 @@ class Stream:
 
     def books(self, channels: Sequence[str]) -> list[str]:
         """The symbols whose books these channels tell."""
-        told = [self.tells(channel) for channel in channels]
-        return list(dict.fromkeys(each.symbol for each in told if each.dataset == "order_books"))
+        told = [self.told(channel) for channel in channels]
+        return list(dict.fromkeys(each.symbol for each in told if each is not None and each.dataset == "order_books"))
 
 
 # Digits and points as one letter: a run of over 16 may be a number that a float64 would change.

@@ -1,6 +1,7 @@
 """What several venues' wire formats share: finite numbers, absence, and what a symbol's name says."""
 
 import calendar
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias, TypedDict
@@ -67,6 +68,15 @@ class Name:
     expiry_ts: datetime | None = None
     strike_px: float | None = None
     option_type: Literal["call", "put"] | None = None
+
+
+def is_named(symbol: str, read_name: Callable[[str], Name]) -> bool:
+    """Whether a grammar knows this name; what is listed outside it has replies that could not be read either."""
+    try:
+        read_name(symbol)
+    except Refused:
+        return False
+    return True
 
 
 def instrument(
