@@ -213,6 +213,23 @@ class TestNames:
             ("XTZEUR", "XTZ", "EUR"),
             ("USDTZUSD", "USDT", "USD"),
             ("ZETAUSD", "ZETA", "USD"),
+            ("XBTPYUSD", "BTC", "PYUSD"),
+            ("ETHPYUSD", "ETH", "PYUSD"),
+            ("XRPRLUSD", "XRP", "RLUSD"),
+            ("XBTAUSD", "BTC", "AUSD"),
+            ("XBTUSD1", "BTC", "USD1"),
+            ("XBTUSDG", "BTC", "USDG"),
+            ("PYUSDUSD", "PYUSD", "USD"),
+            ("RLUSDUSD", "RLUSD", "USD"),
+            ("AUSDUSD", "AUSD", "USD"),
+            ("AUDUSD", "AUD", "USD"),
+            ("USDTUSD", "USDT", "USD"),
+            ("USDCUSD", "USDC", "USD"),
+            ("USDGUSD", "USDG", "USD"),
+            ("DAIUSD", "DAI", "USD"),
+            ("ADAUSD", "ADA", "USD"),
+            ("AUSD", "A", "USD"),
+            ("XBTAUD", "BTC", "AUD"),
         ],
     )
     def test_a_pair_is_read_by_either_spelling(self, symbol: str, base: str, quote: str) -> None:
@@ -227,6 +244,11 @@ class TestNames:
             read_name(symbol)
 
         assert caught.value.rule == "unknown_symbol"
+
+    @pytest.mark.parametrize("symbol", ["PEARLUSD", "HAPPYUSD", "NEWAUSD", "USDAUSD", "PYUSD", "XBTAUSD.x"])
+    def test_what_may_be_cut_at_two_places_is_refused(self, symbol: str) -> None:
+        with pytest.raises(Refused, match=symbol):
+            read_name(symbol)
 
     def test_only_the_first_years_assets_lose_a_letter(self) -> None:
         assert [asset(code) for code in ("XXBT", "XBT", "ZUSD", "XTZ", "XCN", "ZRX", "ZETA", "XXDG")] == [

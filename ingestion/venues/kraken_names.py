@@ -18,7 +18,12 @@ _X = "ETC|ETH|ICN|LTC|MLN|NMC|REP|XBT|XDG|XLM|XMR|XRP|XVN|ZEC"
 _Z = "AUD|CAD|EUR|GBP|JPY|KRW|USD"
 _FILED = re.compile(rf"X(?P<coin>{_X})|Z(?P<currency>{_Z})")
 _FILED_PAIR = re.compile(rf"(?P<base>X({_X})|Z({_Z})|USDT)(?P<quote>X({_X})|Z({_Z}))")
-_QUOTES = "USD|EUR|GBP|AUD|CAD|CHF|JPY|USDT|USDC|DAI|DOT|ETH|XBT"  # none ends in another: a name reads one way
+_QUOTES = "USD|EUR|GBP|AUD|CAD|CHF|JPY|USDT|USDC|USDG|USD1|DAI|DOT|ETH|XBT"  # none ends in another: read one way
+# Dollars whose names end in USD: what stands before it may be the coin's last letters, as in ADAUSD, or the dollar's
+# first, as in XBTAUSD. Where neither is known, a name is not read.
+_BEFORE_USD = ("PY", "RL", "A")
+_AGAINST_THEM = re.compile("XBT|ETH|SOL|XRP|XDG|LTC|USDT|USDC")
+_END_SO = re.compile("A|ADA|BOBA|DIA|ENA|FIDA|GALA|JPY|KAVA|LUNA|MANA|MINA|ORCA|PHA|SAGA|TIA|UMA|ZETA|ZORA")
 # A tokenised share has an x behind its ticker: AAPLxUSD.
 _PAIR = re.compile(rf"(?P<base>[A-Z0-9]+(\.[A-Z]|x)?)(?P<quote>{_QUOTES})")
 _DARK = ".d"  # the dark pool of a pair, a book of its own until 2021
@@ -47,8 +52,19 @@ def read_name(symbol: str) -> Name:
     found = _FILED_PAIR.fullmatch(bare) or _PAIR.fullmatch(bare)
     if found is None:
         raise Refused("unknown_symbol", f"kraken {symbol}: expected a pair such as XXBTZUSD or XBTUSDT")
-    base, quote = asset(found["base"]), asset(found["quote"])
+    own, quoted = _told_apart(symbol, found["base"], found["quote"])
+    base, quote = asset(own), asset(quoted)
     return Name("spot", base, quote, quote)
+
+
+def _told_apart(symbol: str, base: str, quote: str) -> tuple[str, str]:
+    before = next((each for each in _BEFORE_USD if quote == "USD" and base.endswith(each)), None)
+    if before is None or _END_SO.fullmatch(base):
+        return base, quote
+    coin, dollar = base.removesuffix(before), before + quote
+    if not _AGAINST_THEM.fullmatch(coin):
+        raise Refused("unknown_symbol", f"kraken {symbol}: may be {base} in {quote} or {coin or 'nothing'} in {dollar}")
+    return coin, dollar
 
 
 def is_dark(symbol: str) -> bool:
