@@ -217,6 +217,11 @@ class TestASweep:
             asyncio.run(Exchange().transport().get(venue, Request("/trades", (("kind", "perp"), ("id", "DOGE"))), 1))
 
 
+TRADE = {"id": "1", "timestamp": NOW_MS - 1_000, "side": "buy", "price": 1.0, "amount": 2.0}
+RATE = {"timestamp": NOW_MS - 5_000, "fundingRate": 0.0001}
+BAR = [NOW_MS - 7_205_000, 1, 2, 1, 2, 5]
+
+
 class TestUnitsAreConfirmed:
     def test_a_contract_is_listed_where_its_volume_confirms_its_size(self, venue: Venue) -> None:
         rows = rows_of(venue, swept(venue, Exchange()), "instruments")
@@ -287,6 +292,21 @@ class TestUnitsAreConfirmed:
         assert isinstance(ticker, PerpTicker)
         assert (ticker.funding_rate, ticker.bid_px) == (None, 0.9)
         assert isinstance(reject, Reject)
+
+    @pytest.mark.parametrize(
+        ("dataset", "good", "odd"),
+        [
+            ("trades", TRADE, [TRADE | {"price": None}, TRADE | {"timestamp": 5}, TRADE | {"id": None}, None]),
+            ("funding_rates", RATE, [RATE | {"fundingRate": None}, RATE | {"timestamp": None, "fundingRate": "?"}, {}]),
+            ("candles", BAR, [[BAR[0], None, None, None, None, 0], [None, *BAR[1:]], [5, *BAR[1:]], [], None]),
+        ],
+    )
+    def test_an_odd_row_costs_one_row_and_not_the_reply(self, dataset: str, good: Any, odd: list[Any]) -> None:
+        first, *rejects, last = READERS[dataset](LINEAR, [good, *odd, good], NOW)
+
+        assert first == last
+        assert not isinstance(first, Reject)
+        assert [type(reject) for reject in rejects] == [Reject] * len(odd)
 
     def test_a_number_that_is_none_refuses_the_reply(self) -> None:
         with pytest.raises(Refused, match="no finite number"):

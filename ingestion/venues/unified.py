@@ -20,14 +20,12 @@ import msgspec
 
 from ingestion.records import Instrument, Kind, Record
 from ingestion.venues.base import Endpoint, Plan, Refused, Reject, Reply, Request, Venue, decode
-from ingestion.venues.unified_rows import READERS, confirm_size
+from ingestion.venues.unified_rows import READERS, SLIPS, confirm_size
 
 PREFIX = "ccxt:"
 CANDLE = "1h"
 KINDS: dict[str, Kind] = {"spot": "spot", "swap": "perp", "future": "future", "option": "option"}
 CONTRACTS: tuple[Kind, ...] = ("perp", "future")
-# What the library raises on a reply of a shape that it does not expect.
-SLIPS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from ingestion.records import (
     Candle,
@@ -29,6 +29,10 @@ CONFIRMED_WITHIN = 0.5  # a day's mean price may differ from the last by a half,
 CANDLE_S = 3_600
 _INTERVALS_S = {"h": 3_600, "d": 86_400, "m": 60}
 
+# What a reply or a row of a shape that is not expected raises, in the library as here.
+SLIPS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+T = TypeVar("T")
 Rows = Iterator[Record | Reject]
 
 
@@ -45,17 +49,19 @@ def order_book(listed: Instrument, said: dict[str, Any], at: datetime) -> Rows:
 
 def trades(listed: Instrument, said: list[dict[str, Any]], at: datetime) -> Rows:
     """`fetchTrades`; `side` is the taker's. One without side, id or time is rejected."""
-    for row in said:
+
+    def read(row: dict[str, Any]) -> Trade:
         if row.get("side") not in {"buy", "sell"} or not row.get("id") or not row.get("timestamp"):
-            yield _reject("schema", f"{listed.symbol}: a trade without the taker's side, an id or a time", row)
-            continue
-        yield Trade(
+            raise Refused("schema", "a trade without the taker's side, an id or a time")
+        return Trade(
             **_seen(listed, row["timestamp"], at),
             trade_id=str(row["id"]),
             px=_finite(row["price"]),
             qty=_finite(row["amount"]),
             side=row["side"],
         )
+
+    return _each(listed, said, read)
 
 
 def spot_ticker(listed: Instrument, said: dict[str, Any], at: datetime) -> Rows:
@@ -114,16 +120,21 @@ def open_interest(listed: Instrument, said: dict[str, Any], at: datetime) -> Row
 
 def funding_rates(listed: Instrument, said: list[dict[str, Any]], at: datetime) -> Rows:
     """`fetchFundingRateHistory`."""
-    for row in said:
-        yield FundingRate(**_seen(listed, row["timestamp"], at), funding_rate=_finite(row["fundingRate"]))
+    return _each(
+        listed,
+        said,
+        lambda row: FundingRate(**_seen(listed, row["timestamp"], at), funding_rate=_finite(row["fundingRate"])),
+    )
 
 
 def candles(listed: Instrument, said: list[list[Any]], at: datetime) -> Rows:
     """`fetchOHLCV`; its volume is left out, for exchanges count it differently. The open bar is left out."""
-    for start_ms, open_px, high_px, low_px, close_px, *_ in said:
+
+    def read(row: list[Any]) -> Candle | None:
+        start_ms, open_px, high_px, low_px, close_px, *_ = row
         if instant(start_ms) + timedelta(seconds=CANDLE_S) > at:
-            continue
-        yield Candle(
+            return None
+        return Candle(
             **_seen(listed, start_ms, at),
             interval_s=CANDLE_S,
             open_px=_finite(open_px),
@@ -131,6 +142,8 @@ def candles(listed: Instrument, said: list[list[Any]], at: datetime) -> Rows:
             low_px=_finite(low_px),
             close_px=_finite(close_px),
         )
+
+    return _each(listed, said, read)
 
 
 def confirm_size(listed: Instrument, ticker: dict[str, Any], interest: dict[str, Any]) -> None:
@@ -153,6 +166,21 @@ READERS: dict[str, Callable[[Instrument, Any, datetime], Rows]] = {
     "funding_rates": funding_rates,
     "candles": candles,
 }
+
+
+def _each(listed: Instrument, said: list[T], read: Callable[[T], Record | None]) -> Rows:
+    """What `read` makes of each row; one that it cannot read costs one row and not the reply."""
+    for row in said:
+        try:
+            record = read(row)
+        except Refused as refused:
+            yield _reject(refused.rule, f"{listed.symbol}: {refused.reason}", row)
+            continue
+        except SLIPS as error:
+            yield _reject("schema", f"{listed.symbol}: {type(error).__name__}, {error}", row)
+            continue
+        if record is not None:
+            yield record
 
 
 def _seen(listed: Instrument, timestamp_ms: int | None, at: datetime) -> Seen:
