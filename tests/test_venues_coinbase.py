@@ -77,7 +77,6 @@ class TestRealReplies:
             symbol="BTC-USD",
             kind="spot",
             captured_ts=datetime(2017, 10, 3, 4, 0, 34, tzinfo=UTC),
-            event_ts=datetime(2017, 10, 3, 4, 0, 31, 887_000, tzinfo=UTC),
             bid_px=4417.0,
             ask_px=4417.01,
             last_px=4417.01,

@@ -173,21 +173,20 @@ class _Ticker(msgspec.Struct):
     bid: Finite
     ask: Finite
     volume: Finite
-    time: str  # the last trade's
 
 
 _TICKER = msgspec.json.Decoder(_Ticker, strict=False)
 
 
 def parse_ticker(reply: Reply) -> Iterator[Record | Reject]:
-    """`/products/…/ticker`: the last trade, and the touch without its sizes.
+    """`/products/…/ticker`: the last trade, and the touch without its sizes; `time` is the trade's, the touch has none.
 
     https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products/get-product-ticker
     """
     symbol = _asked(reply)
     ticker = decode(_TICKER, reply.body, f"coinbase {reply.path}")
     yield SpotTicker(
-        **_seen(reply, symbol, instant_written(ticker.time)),
+        **_seen(reply, symbol, None),
         bid_px=above_zero(ticker.bid),
         ask_px=above_zero(ticker.ask),
         last_px=above_zero(ticker.price),
