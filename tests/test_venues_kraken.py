@@ -228,6 +228,7 @@ class TestNames:
             ("USDGUSD", "USDG", "USD"),
             ("DAIUSD", "DAI", "USD"),
             ("ADAUSD", "ADA", "USD"),
+            ("AURAUSD", "AURA", "USD"),
             ("AUSD", "A", "USD"),
             ("XBTAUD", "BTC", "AUD"),
         ],
@@ -245,7 +246,7 @@ class TestNames:
 
         assert caught.value.rule == "unknown_symbol"
 
-    @pytest.mark.parametrize("symbol", ["PEARLUSD", "HAPPYUSD", "NEWAUSD", "USDAUSD", "PYUSD", "XBTAUSD.x"])
+    @pytest.mark.parametrize("symbol", ["PEARLUSD", "HAPPYUSD", "PYUSD", "XBTAUSD.x"])
     def test_what_may_be_cut_at_two_places_is_refused(self, symbol: str) -> None:
         with pytest.raises(Refused, match=symbol):
             read_name(symbol)

@@ -20,10 +20,9 @@ _FILED = re.compile(rf"X(?P<coin>{_X})|Z(?P<currency>{_Z})")
 _FILED_PAIR = re.compile(rf"(?P<base>X({_X})|Z({_Z})|USDT)(?P<quote>X({_X})|Z({_Z}))")
 _QUOTES = "USD|EUR|GBP|AUD|CAD|CHF|JPY|USDT|USDC|USDG|USD1|DAI|DOT|ETH|XBT"  # none ends in another: read one way
 # Dollars whose names end in USD: what stands before it may be the coin's last letters, as in ADAUSD, or the dollar's
-# first, as in XBTAUSD. Where neither is known, a name is not read.
+# first, as in XBTAUSD. Coins seldom end in PY or RL: of those, one that is not known is not read.
 _BEFORE_USD = ("PY", "RL", "A")
 _AGAINST_THEM = re.compile("XBT|ETH|SOL|XRP|XDG|LTC|USDT|USDC")
-_END_SO = re.compile("A|ADA|BOBA|DIA|ENA|FIDA|GALA|JPY|KAVA|LUNA|MANA|MINA|ORCA|PHA|SAGA|TIA|UMA|ZETA|ZORA")
 # A tokenised share has an x behind its ticker: AAPLxUSD.
 _PAIR = re.compile(rf"(?P<base>[A-Z0-9]+(\.[A-Z]|x)?)(?P<quote>{_QUOTES})")
 _DARK = ".d"  # the dark pool of a pair, a book of its own until 2021
@@ -59,12 +58,14 @@ def read_name(symbol: str) -> Name:
 
 def _told_apart(symbol: str, base: str, quote: str) -> tuple[str, str]:
     before = next((each for each in _BEFORE_USD if quote == "USD" and base.endswith(each)), None)
-    if before is None or _END_SO.fullmatch(base):
+    if before is None:
         return base, quote
     coin, dollar = base.removesuffix(before), before + quote
-    if not _AGAINST_THEM.fullmatch(coin):
+    if _AGAINST_THEM.fullmatch(coin):
+        return coin, dollar
+    if before != "A" and base != "JPY":
         raise Refused("unknown_symbol", f"kraken {symbol}: may be {base} in {quote} or {coin or 'nothing'} in {dollar}")
-    return coin, dollar
+    return base, quote
 
 
 def is_dark(symbol: str) -> bool:
