@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ingestion.envelopes import Unreadable
-from ingestion.hours import HOUR, hour_of, hours_between, parse_instant
+from ingestion.hours import HOUR, hour_of, hours_between
 from ingestion.storage import StorageError, Store
 from orchestration.answers import FORMS, as_table, err, out, print_answer, print_coverage, write_answer
 from orchestration.candidates import Unpublishable
@@ -27,6 +27,7 @@ from orchestration.options import (
     To,
     Venues,
     WarehousePath,
+    instant,
     known_form,
     settings_of,
     span,
@@ -91,7 +92,7 @@ def demo(
     from orchestration.demo import simulate
 
     settings = replace(settings_of(lake_uri, warehouse_path), source="sandbox", base_url=None, venues=SIMULATED)
-    end = hour_of(parse_instant(day)).replace(hour=0) + timedelta(days=1)
+    end = hour_of(instant("--day", day)).replace(hour=0) + timedelta(days=1)
     with _working("starting") as say:
         summary = simulate(settings, end - timedelta(days=2), end, say)
     summary.show(out)

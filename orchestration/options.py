@@ -1,7 +1,7 @@
 """Options that several commands take alike, and how they are read."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +9,10 @@ import typer
 
 from ingestion.hours import HOUR, hour_of, hours_between, parse_instant
 from orchestration.settings import BadSetting, Settings, known_venues
+
+# The widest window that dbt builds: the defaults of its from_hour and to_hour.
+EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 LakeUri = Annotated[
     str | None,
@@ -36,9 +40,20 @@ def settings_of(lake_uri: str | None, warehouse_path: Path | None = None, venues
     )
 
 
+def instant(option: str, text: str) -> datetime:
+    """What this option was given, as UTC; raises BadSetting for no instant, or one that no build takes."""
+    try:
+        at = parse_instant(text)
+    except ValueError as error:
+        raise BadSetting(f"{option} {error}") from error
+    if not EARLIEST <= at <= LATEST:
+        raise BadSetting(f"{option} {text!r}: expected an instant from {EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}")
+    return at
+
+
 def span(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
     """Both instants, as far as they were given; raises BadSetting where nothing lies between."""
-    first, last = (parse_instant(text) if text else None for text in (start, end))
+    first, last = (instant(name, text) if text else None for name, text in (("--from", start), ("--to", end)))
     if first and last and first >= last:
         raise BadSetting(f"--from {start} --to {end}: empty span (expected --from before --to)")
     return first, last
