@@ -10,6 +10,7 @@ from orchestration.hedge_market import Market
 from orchestration.positions import Position, Terms
 
 COLUMNS = ("venue", "symbol", "quantity", "entry")
+SMALLEST, LARGEST = 1e-12, 1e15  # beyond them it is a slip, and what is computed of it may overflow
 KINDS = ("spot", "perp", "future", "option")
 
 
@@ -52,6 +53,9 @@ def _positions(reader: "csv.DictReader[str]", name: str, market: Market) -> Iter
             raise BadPosition(f"{where}: quantity {row['quantity']!r} (expected other than zero; negative is short)")
         if entry_px <= 0:
             raise BadPosition(f"{where}: entry {row['entry']!r} (expected a price over zero)")
+        for column, number in (("quantity", quantity), ("entry", entry_px)):
+            if not SMALLEST <= abs(number) <= LARGEST:
+                raise BadPosition(f"{where}: {column} {row[column]!r} (expected a size of {SMALLEST:g} to {LARGEST:g})")
         venue, symbol, kind = (row[column].strip() for column in ("venue", "symbol", "kind"))
         yield Position(reader.line_num, _found(venue, symbol, kind, market, where), quantity, entry_px)
 

@@ -297,6 +297,13 @@ class TestTheFile:
 
         assert self.positions(tmp_path, text) == [Position(2, LINEAR, -1.5, 50_000), Position(4, LINEAR, 2, 51_000)]
 
+    @pytest.mark.parametrize("quantity", ["1e-12", "-1e15"])
+    @pytest.mark.parametrize("entry", ["1e-12", "1e15"])
+    def test_the_smallest_and_the_largest_sizes_are_read(self, tmp_path: Path, quantity: str, entry: str) -> None:
+        text = f"venue,symbol,quantity,entry\nv,L,{quantity},{entry}\n"
+
+        assert self.positions(tmp_path, text) == [Position(2, LINEAR, float(quantity), float(entry))]
+
     def test_a_kind_says_which_of_two_is_meant(self, tmp_path: Path) -> None:
         text = "venue,symbol,quantity,entry,kind\nv,BOTH,1,1,spot\n"
 
@@ -319,6 +326,9 @@ class TestTheFile:
             ("venue,symbol,quantity,entry\nv,L,1,inf\n", "line 2: entry 'inf' (expected a finite"),
             ("venue,symbol,quantity,entry\nv,L,0.0,1\n", "line 2: quantity '0.0' (expected other than zero"),
             ("venue,symbol,quantity,entry\nv,L,1,-5\n", "line 2: entry '-5' (expected a price over zero)"),
+            ("venue,symbol,quantity,entry\nv,L,-1e308,1\n", "line 2: quantity '-1e308' (expected a size of"),
+            ("venue,symbol,quantity,entry\nv,L,1,1e-310\n", "line 2: entry '1e-310' (expected a size of 1e-12 to"),
+            ("venue,symbol,quantity,entry\nv,L,1,2e15\n", "line 2: entry '2e15' (expected a size of 1e-12 to"),
             ("venue,symbol,quantity,entry\nv,L,1\n", "line 2: another number of fields"),
             ("venue,symbol,quantity,entry\nv,L,1,1,000\n", "line 2: another number of fields"),
             (
