@@ -183,7 +183,7 @@ class TestImbalance:
         ]
 
         assert any(row["decayed_imbalance_frac"] is not None for row in found)
-        assert_agreement(f"decayed {symbol}", worst_errors(pairs), tolerance=1e-7)
+        assert_agreement(f"decayed {symbol}", worst_errors(pairs), tolerance=1e-11)
 
     @pytest.mark.parametrize("symbol", ["DEEP", "INVERSE"])
     def test_micro_prices_are_those_of_stoikovs_recursion(

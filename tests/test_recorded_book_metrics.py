@@ -80,7 +80,7 @@ def test_every_decayed_imbalance_agrees(replayed_books: Replay, books: dict[Inst
         for row, seen in zip(found, books[instrument], strict=True)
     ]
 
-    assert_agreement("recorded decay", worst_errors(pairs), tolerance=1e-7)
+    assert_agreement("recorded decay", worst_errors(pairs), tolerance=1e-8)
 
 
 def test_every_bucket_of_every_minute_agrees(replayed_books: Replay, books: dict[Instrument, list[Seen]]) -> None:

@@ -80,7 +80,7 @@ class TestBooks:
                 for side in (bids, asks)
             )
 
-            assert told == pytest.approx((bid - ask) / (bid + ask), abs=1e-6)
+            assert told == pytest.approx((bid - ask) / (bid + ask), abs=1e-11)
 
     def test_the_touch_leans_as_pressure_does(self, published: Published, market: Market) -> None:
         """Both sides are drawn of one depth, so that half a lot a side is all that hides 0.6 · pressure."""
