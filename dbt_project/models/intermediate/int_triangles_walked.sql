@@ -18,133 +18,6 @@ ladders as (
 
 ),
 
-instruments as (
-
-    select distinct
-        venue,
-        symbol,
-        utc_hour,
-        underlying,
-        quote_asset
-
-    from ladders
-
-),
-
-triangles as (
-
-    select
-        crosses.venue,
-        crosses.utc_hour,
-        crosses.underlying,
-        crosses.symbol as cross_symbol,
-        direct.symbol as direct_symbol,
-        middle.symbol as middle_symbol
-
-    from instruments as crosses
-
-    inner join instruments as direct
-        on {{ matches('crosses', 'direct', ['venue', 'utc_hour', 'underlying']) }}
-        and {{ is_at_par('direct.quote_asset') }}
-
-    inner join instruments as middle
-        on {{ matches('crosses', 'middle', ['venue', 'utc_hour']) }}
-        and crosses.quote_asset = middle.underlying
-        and direct.quote_asset = middle.quote_asset
-
-),
-
-instants as (
-
-    select distinct
-        triangles.*,
-        ladders.captured_ts
-
-    from triangles
-
-    inner join ladders
-        on {{ matches('triangles', 'ladders', ['venue', 'utc_hour']) }}
-        and ladders.symbol in (triangles.cross_symbol, triangles.direct_symbol, triangles.middle_symbol)
-
-),
-
-crosses as (
-
-    select
-        venue,
-        symbol as cross_symbol,
-        utc_hour,
-        captured_ts as cross_ts
-
-    from ladders
-
-),
-
-directs as (
-
-    select
-        venue,
-        symbol as direct_symbol,
-        utc_hour,
-        captured_ts as direct_ts
-
-    from ladders
-
-),
-
-middles as (
-
-    select
-        venue,
-        symbol as middle_symbol,
-        utc_hour,
-        captured_ts as middle_ts
-
-    from ladders
-
-),
-
-with_cross as (
-
-    select
-        instants.*,
-        crosses.cross_ts
-
-    from instants
-
-    {{ last_known_join('instants', 'crosses', ['venue', 'cross_symbol', 'utc_hour'], 'captured_ts', 'cross_ts') }}
-
-),
-
-with_direct as (
-
-    select
-        with_cross.*,
-        directs.direct_ts
-
-    from with_cross
-
-    {{ last_known_join('with_cross', 'directs', ['venue', 'direct_symbol', 'utc_hour'], 'captured_ts', 'direct_ts') }}
-
-),
-
-matched as (
-
-    select
-        with_direct.*,
-        middles.middle_ts,
-        {{ epoch_s('with_direct.captured_ts') }} - least(
-            {{ epoch_s('with_direct.cross_ts') }}, {{ epoch_s('with_direct.direct_ts') }}, {{ epoch_s('middles.middle_ts') }}
-        ) as skew_s
-
-    from with_direct
-
-    {{ last_known_join('with_direct', 'middles', ['venue', 'middle_symbol', 'utc_hour'], 'captured_ts', 'middle_ts') }}
-
-    where with_direct.cross_ts is not null and with_direct.direct_ts is not null and middles.middle_ts is not null
-
-),
-
 books as (
 
     select
@@ -172,7 +45,7 @@ books as (
         direct.is_two_sided and crossing.is_two_sided and middle.is_two_sided as is_measurable,
         {{ is_fresh('direct') }} and {{ is_fresh('crossing') }} and {{ is_fresh('middle') }} as is_fresh
 
-    from matched
+    from {{ ref('int_triangles_matched') }} as matched
 
     inner join ladders as direct
         on matched.venue = direct.venue
@@ -193,8 +66,6 @@ books as (
         on matched.venue = fees.venue
         and fees.kind = 'spot'
         and {{ in_force('fees', 'matched.captured_ts') }}
-
-    where matched.skew_s <= {{ var("max_arbitrage_skew_s") }}
 
 ),
 
