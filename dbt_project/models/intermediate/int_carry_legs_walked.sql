@@ -33,18 +33,23 @@ paired as (
 
 ),
 
--- Both legs from books: a ticker has no depth to walk.
-ranked as (
+spot_looks as (
 
     select
-        paired.*,
-        row_number() over (
-            partition by
-                {% for column in pair -%}
-                paired.{{ column }}{{ ", " if not loop.last }}
-                {%- endfor %}
-            order by paired.captured_ts desc
-        ) as recency_index
+        venue as reference_venue,
+        symbol as reference_symbol,
+        utc_hour,
+        captured_ts as spot_ts
+
+    from books
+
+    where kind = 'spot' and is_in_dollars
+
+),
+
+own_looks as (
+
+    select paired.*
 
     from paired
 
@@ -52,13 +57,29 @@ ranked as (
         on {{ matches('paired', 'own', ['venue', 'kind', 'symbol', 'utc_hour', 'captured_ts']) }}
         and own.is_in_dollars
 
-    inner join books as spot
-        on paired.reference_venue = spot.venue
-        and spot.kind = 'spot'
-        and paired.reference_symbol = spot.symbol
-        and paired.utc_hour = spot.utc_hour
-        and paired.reference_captured_ts = spot.captured_ts
-        and spot.is_in_dollars
+),
+
+-- Both legs from books: a ticker has no depth to walk, so one that is newer than the spot book does not stand before it.
+ranked as (
+
+    select
+        own_looks.*,
+        spot_looks.spot_ts,
+        row_number() over (
+            partition by
+                {% for column in pair -%}
+                own_looks.{{ column }}{{ ", " if not loop.last }}
+                {%- endfor %}
+            order by own_looks.captured_ts desc
+        ) as recency_index
+
+    from own_looks
+
+    {{ last_known_join(
+        'own_looks', 'spot_looks', ['reference_venue', 'reference_symbol', 'utc_hour'], 'captured_ts', 'spot_ts'
+    ) }}
+
+    where {{ epoch_s('own_looks.captured_ts') }} - {{ epoch_s('spot_looks.spot_ts') }} <= {{ var("max_leg_skew_s") }}
 
 ),
 
@@ -90,7 +111,7 @@ final as (
         {{ walk('own.bid_px', 'own.bid_usd', 'sizes.size_usd') }} as derivative_bid_px,
         {{ walk('own.ask_px', 'own.ask_usd', 'sizes.size_usd') }} as derivative_ask_px,
         {{ days_between('newest.captured_ts', 'terms.expiry_ts') }} as days_to_expiry,
-        newest.reference_captured_ts,
+        newest.spot_ts as reference_captured_ts,
         newest.captured_ts
 
     from newest
@@ -103,7 +124,7 @@ final as (
         and spot.kind = 'spot'
         and newest.reference_symbol = spot.symbol
         and newest.utc_hour = spot.utc_hour
-        and newest.reference_captured_ts = spot.captured_ts
+        and newest.spot_ts = spot.captured_ts
 
     {{ terms_join('newest', 'captured_ts') }}
 
