@@ -13,6 +13,7 @@ import msgspec
 from orchestration.positions import Terms, coins, quantity_of
 
 BEST_COUNT = 5
+AT_PAR = ("USD", "USDT", "USDC")  # depth counts them as dollars: docs/decisions/0006-depth-is-at-par-prices-are-not.md
 
 
 class Depth(msgspec.Struct, frozen=True):
@@ -108,14 +109,15 @@ def hedge_with(candidate: Candidate, delta_base: float, horizon_days: float) -> 
     costs = _known_costs(candidate.depths, side)
     if not costs:
         raise LeftOut("book does not hold the smallest size")
-    most = costs[-1][0]
+    par = 1.0 if terms.quote_asset in AT_PAR else candidate.usd_rate  # dollars of depth in one of the price's currency
+    most = costs[-1][0] / par
     quantity, is_full = _lots(terms, abs(delta_base), px, most)
     base = coins(terms, quantity, px)
     if not base:
         raise LeftOut("delta is under half a lot")
     signed = base if side == "buy" else -base
     notional = base * px * candidate.usd_rate
-    slippage = _cost(costs, base * px) * candidate.usd_rate
+    slippage = _cost(costs, base * px * par) * candidate.usd_rate / par
     fee = notional * candidate.taker_fee_frac
     held = horizon_days
     note = None
@@ -148,7 +150,7 @@ def hedge_with(candidate: Candidate, delta_base: float, horizon_days: float) -> 
 
 
 def _lots(terms: Terms, base: float, px: float, most: float) -> tuple[float, bool]:
-    """Quantity nearest to the coins wanted, in whole lots and no more than `most` dollars at par; whether it is all."""
+    """Quantity nearest to the coins wanted: whole lots, at most `most` of the price's currency; whether it is all."""
     lot = terms.lot_size_qty
     wanted, room = quantity_of(terms, base, px), quantity_of(terms, most / px, px)
     if not lot:

@@ -208,6 +208,15 @@ class TestHedges:
         assert (sold.quantity, sold.is_full, sold.residual_delta_base) == (2, False, 1)
         assert (sold.slippage_usd, bought.quantity, bought.is_full) == (pytest.approx(20), 3, True)
 
+    def test_a_price_in_another_coin_is_held_to_depth_in_dollars(self) -> None:
+        """Coins at 0.04 BTC of 62,500 dollars: 22 are 55,000 dollars, and the bids end at 40."""
+        terms = msgspec.structs.replace(LINEAR, kind="spot", underlying="ETH", quote_asset="BTC", settle_asset="BTC")
+        pair = msgspec.structs.replace(BOOK, terms=terms, mid_px=0.04, usd_rate=62_500.0, carry_per_day_frac=0.0)
+        held, beyond = hedge_with(pair, 22, 7), hedge_with(pair, 100, 7)
+
+        assert (held.notional_usd, held.slippage_usd, held.fee_usd) == pytest.approx((55_000, 10.5, 27.5))
+        assert (beyond.quantity, beyond.is_full, beyond.slippage_usd) == (40, False, pytest.approx(20))
+
     @pytest.mark.parametrize(
         ("change", "told"),
         [
