@@ -257,7 +257,7 @@ charged as (
         and option_fees.kind = 'option'
         and {{ in_force('option_fees', 'converted.captured_ts') }}
 
-    where converted.quote_rate is not null and converted.buy_px > 0
+    where converted.quote_rate is not null and converted.buy_px > 0 and converted.sell_quote_px is not null
 
 ),
 
