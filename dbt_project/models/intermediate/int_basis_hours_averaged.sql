@@ -26,20 +26,14 @@ final as (
         kind,
         symbol,
         min(case when choice_index = 1 then reference_kind end) as reference_kind,
-        coalesce(
-            {{ ordered_mean("case when reference_kind = 'index' then basis_bps end", 'captured_ts') }},
-            {{ ordered_mean('basis_bps', 'captured_ts, reference_venue, reference_symbol') }}
-        ) as basis_bps,
+        {{ ordered_mean('case when choice_index = 1 then basis_bps end', 'captured_ts, reference_venue, reference_symbol') }}
+            as basis_bps,
         min(case when choice_index = 1 then basis_bps end) as lowest_basis_bps,
         max(case when choice_index = 1 then basis_bps end) as highest_basis_bps,
-        coalesce(
-            {{ ordered_mean("case when reference_kind = 'index' then mark_basis_bps end", 'captured_ts') }},
-            {{ ordered_mean('mark_basis_bps', 'captured_ts, reference_venue, reference_symbol') }}
-        ) as mark_basis_bps,
-        coalesce(
-            {{ ordered_mean("case when reference_kind = 'index' then basis_simple_ann end", 'captured_ts') }},
-            {{ ordered_mean('basis_simple_ann', 'captured_ts, reference_venue, reference_symbol') }}
-        ) as basis_simple_ann,
+        {{ ordered_mean('case when choice_index = 1 then mark_basis_bps end', 'captured_ts, reference_venue, reference_symbol') }}
+            as mark_basis_bps,
+        {{ ordered_mean('case when choice_index = 1 then basis_simple_ann end', 'captured_ts, reference_venue, reference_symbol') }}
+            as basis_simple_ann,
         min(days_to_expiry) as days_to_expiry,
         {{ ordered_mean('funding_rate_per_hour', 'captured_ts, reference_venue, reference_symbol') }}
             as funding_rate_per_hour,
