@@ -1,7 +1,7 @@
 """Gamma by strike and expiry agrees with QuantLib on generated options, and its signs with their assumptions."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from math import sqrt
 from pathlib import Path
@@ -51,23 +51,30 @@ def options() -> Iterator[Option]:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = stage_hours(tmp_path_factory.mktemp("positioning"))
-    names = ["underlying", "symbol", "expiry_ts", "strike_px", "option_type", "forward_px", "mark_iv_ann", "coins"]
-    rows = pd.DataFrame(list(options()), columns=names)  # noqa: F841 (read by name below)
-    told = f"'v' as venue, 'option' as kind, timestamptz '{HOUR}' as utc_hour, timestamptz '{AT}' as captured_ts"
+    put(path, [(AT, option) for option in options()])
+    build(path, "fct_options_positioning", "fct_options_positioning_by_strike")
+    return path
+
+
+def put(path: Path, told: Iterable[tuple[datetime, Option]]) -> None:
+    """Options behind the staged lake, each as a reply of some instant told it."""
+    names = ["captured_ts", "underlying", "symbol", "expiry_ts", "strike_px", "option_type"]
+    names += ["forward_px", "mark_iv_ann", "coins"]
+    rows = pd.DataFrame([(at, *option) for at, option in told], columns=names)  # noqa: F841 (read by name below)
+    own = f"'v' as venue, 'option' as kind, timestamptz '{HOUR}' as utc_hour"
     with duckdb.connect(str(path)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(
-            f"insert into lake.instruments by name select {told}, symbol, underlying as base_asset, "
+            f"insert into lake.instruments by name select {own}, captured_ts, symbol, underlying as base_asset, "
             "'USD' as quote_asset, underlying as settle_asset, 1.0 as contract_size, 'base' as amount_unit, "
             "true as is_inverse, false as is_quanto, 'listed' as terms_source, strike_px, option_type, expiry_ts "
             "from rows"
         )
         connection.execute(
-            f"insert into lake.open_interest by name select {told}, symbol, coins as open_interest_qty from rows"
+            "insert into lake.open_interest by name "
+            f"select {own}, captured_ts, symbol, coins as open_interest_qty from rows"
         )
-        connection.execute(f"insert into lake.implied_vols by name select {told}, * exclude (coins) from rows")
-    build(path, "fct_options_positioning", "fct_options_positioning_by_strike")
-    return path
+        connection.execute(f"insert into lake.implied_vols by name select {own}, * exclude (coins) from rows")
 
 
 def read(path: Path, table: str) -> list[Row]:
@@ -137,3 +144,19 @@ def test_calls_for_puts_flips_the_assumed_sign_and_nothing_else(built: Path) -> 
     assert swapped[side] == pytest.approx(-base[side], rel=1e-12)
     assert swapped["gamma_exposure_usd"] == pytest.approx(base["gamma_exposure_usd"], rel=1e-12)
     assert scaled["gamma_exposure_usd"] == pytest.approx(FACTOR * base["gamma_exposure_usd"], rel=1e-12)
+
+
+def test_an_option_that_expires_between_two_replies_of_a_look_is_not_of_it(tmp_path: Path) -> None:
+    """The look is of the instant of its last reply, and by then nothing of the option is open."""
+    gone = Option("BASE", "B-gone", AT, 100.0, "call", 100.0, 0.5, 10.0)
+    open_still = gone._replace(symbol="B-open", expiry=AT + timedelta(days=30))
+    path = stage_hours(tmp_path)
+    put(path, [(AT - timedelta(seconds=10), gone), (AT + timedelta(seconds=5), open_still)])
+
+    build(path, "fct_options_positioning", BY_STRIKE)
+
+    [strike] = read(path, BY_STRIKE)
+    assert (strike["expiry_ts"], strike["contracts_count"]) == (open_still.expiry, 1)
+    for row in read(path, "fct_options_positioning"):
+        assert (row["contracts_count"], row["call_oi_base"], row["gamma_oi_share_frac"]) == (1, 10.0, 1.0)
+        assert row["gamma_exposure_usd"] == strike["gamma_exposure_usd"] > 0

@@ -81,7 +81,8 @@ interest as (
 
     from swept
 
-    where newest_first = 1
+    -- What expired between two replies of a look is not open any more.
+    where newest_first = 1 and expiry_ts > swept_ts
 
 ),
 
