@@ -186,3 +186,38 @@ def test_an_hour_built_alone_is_the_hour_that_was_built_with_others(warehouse: P
     build(warehouse, "fct_realized_vol", from_hour=f"{TOLD[0]:%F %T}+00", to_hour=f"{TOLD[1]:%F %T}+00")
 
     assert list(read(warehouse)) == before
+
+
+def test_a_bar_told_late_moves_no_hour_before(tmp_path: Path) -> None:
+    """Nor where it stands beside the window: of two returns that touch, the first rests on the bar before it."""
+    late, path = LAST - 24 * HOUR, stage_hours(tmp_path)
+    close = {LAST + n * HOUR: 100 + 7.0 * (n * n % 11) for n in range(-26, 2)}
+    told = [
+        [hour, "BTCUSDT", hour + HOUR, bar_ts, px, px, px, px]
+        for hour in (LAST, LAST + HOUR)
+        for bar_ts, px in close.items()
+        if bar_ts <= hour and not (bar_ts == late and hour == LAST)
+    ]
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        listed = [[hour, "BTCUSDT", hour, "BTC"] for hour in (LAST, LAST + HOUR)]
+        fill(connection, "instruments", ["utc_hour", "symbol", "captured_ts", "base_asset"], listed, TERMS)
+        fill(connection, "candles", ["utc_hour", "symbol", "captured_ts", *BAR], told, ", 3600 as interval_s")
+
+    def of_the_hour() -> Row:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            found = connection.execute(
+                "select bars_count, bipower_variance_frac from facts.fct_realized_vol "
+                "where utc_hour = ? and window_s = 86400 and bar_s = 3600",
+                [LAST],
+            ).fetchall()
+        [(count, bipower)] = found
+        return {"bars_count": count, "bipower_variance_frac": bipower}
+
+    build(path, "fct_realized_vol", hours=(LAST, LAST + HOUR))
+    alone = of_the_hour()
+    build(path, "fct_realized_vol")
+
+    moves = np.abs(np.diff(np.log([close[LAST + n * HOUR] for n in range(-23, 1)])))
+    assert alone == {"bars_count": 23, "bipower_variance_frac": pytest.approx(np.pi / 2 * moves[1:] @ moves[:-1])}
+    assert of_the_hour() == alone

@@ -100,6 +100,7 @@ measured_steps as (
         *,
         case when lag(known_ts) over ({{ series }}) = bar_ts then lag(return_log) over ({{ series }}) end
             as previous_return_log,
+        lag(step_told_hour) over ({{ series }}) as previous_told_hour,
         {{ parkinson_variance('high_px', 'low_px') }} as parkinson_variance,
         {{ garman_klass_variance(*ohlc) }} as garman_klass_variance,
         {{ rogers_satchell_variance(*ohlc) }} as rogers_satchell_variance
@@ -161,10 +162,10 @@ sums as (
         ] %}
         {{ ordered_sum(term, 'steps.known_ts') }} as {{ name }},
         {%- endfor %}
-        -- Of two returns that touch, both must lie in the window.
+        -- Of two returns that touch, both must lie in the window and be known to the hour.
         {{ ordered_sum(
             'case when ' ~ epoch_s('steps.bar_ts') ~ ' > ' ~ epoch_s(hour_end('hours.utc_hour')) ~ ' - windows.window_s'
-            ~ ' then abs(steps.return_log) * abs(steps.previous_return_log) end',
+            ~ ' and steps.previous_told_hour <= hours.utc_hour then abs(steps.return_log) * abs(steps.previous_return_log) end',
             'steps.known_ts'
         ) }} as touching_products
 
