@@ -78,7 +78,8 @@ scored as (
         bars.*,
         bars.gap_log / nullif(sigmas.sigma_log, 0) as sigmas_z,
         row_number() over (
-            partition by bars.venue, bars.kind, bars.symbol, bars.utc_hour order by abs(bars.gap_log) desc, bars.minute_ts
+            partition by bars.venue, bars.kind, bars.symbol, bars.utc_hour
+            order by abs(exp(bars.gap_log) - 1) desc, bars.minute_ts
         ) as gap_rank,
         row_number() over (
             partition by bars.venue, bars.kind, bars.symbol, bars.utc_hour
