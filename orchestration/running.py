@@ -85,7 +85,8 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
+            # Dagster wraps what a step raised; what that was raised from says less than its own line.
+            while error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
                 error = error.cause
             if event.step_failure_data.user_failure_data is not None:
                 return str(event.step_failure_data.user_failure_data.description)
