@@ -19,8 +19,10 @@ from ingestion.hours import HOUR
 from ingestion.ingest import COVERAGE_SCHEMA
 from ingestion.lake import Lake
 from ingestion.records import DATASETS
+from ingestion.storage import StorageError
 from orchestration.candidates import WAREHOUSE, Candidate, PublishedTable, read_candidate
 from orchestration.duck import connect, identifier, literal
+from orchestration.published import first_line
 
 STAGED = (*DATASETS, *(each.name for each in ESTIMATORS), "coverage")
 
@@ -59,9 +61,12 @@ def stage(path: Path, lake: Lake, hours: Sequence[datetime]) -> dict[str, int]:
                 # DuckDB splits the bytes of floats only, Arrow those of integers too.
                 connection.register("books", lake.staged(dataset, hours))
                 rows = "books"
-            connection.execute(
-                f"create or replace table {WAREHOUSE}.lake.{identifier(dataset)} as select * from {rows}"
-            )
+            try:
+                connection.execute(
+                    f"create or replace table {WAREHOUSE}.lake.{identifier(dataset)} as select * from {rows}"
+                )
+            except duckdb.Error as error:
+                raise StorageError(f"{path}: {dataset} cannot be staged ({first_line(error)})") from error
             [(counts[dataset],)] = connection.execute(
                 f"select count(*) from {WAREHOUSE}.lake.{identifier(dataset)}"
             ).fetchall()

@@ -1,12 +1,17 @@
-"""A published file that is missing or damaged is one line that names it, whoever reads it."""
+"""A file of the lake or of what is published that is missing or damaged is one line that names it, whoever reads it."""
 
+import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from ingestion.lake import Lake
+from ingestion.storage import StorageError, Store
 from orchestration.cli import main
 from orchestration.settings import Settings
+from orchestration.warehouse import stage
 from tests.world import copy_of
 
 BOOK_CSV = "venue,symbol,quantity,entry\nderibit,BTC-PERPETUAL,-150000,97500\n"
@@ -46,3 +51,17 @@ def test_a_lost_file_is_named_and_nothing_is_written(
     assert told.startswith(f"barograph: {settings.lake_uri.removeprefix('file://')}/published: cannot be read (")
     assert table in told
     assert not Path("pictures").exists()
+
+
+@pytest.mark.parametrize("dataset", ["trades", "order_books"])
+def test_a_damaged_file_of_the_lake_is_named_without_the_statement_that_read_it(tmp_path: Path, dataset: str) -> None:
+    lake = Lake(Store.open(str(tmp_path / "lake")))
+    damaged = tmp_path / "lake" / "lake" / dataset / "venue=okx" / "date=2026-01-02" / "hour=00.parquet"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"cut")
+
+    with pytest.raises(StorageError, match=re.escape(str(damaged))) as told:
+        stage(tmp_path / "warehouse.duckdb", lake, [datetime(2026, 1, 2, tzinfo=UTC)])
+
+    assert len(str(told.value).splitlines()) == 1
+    assert "select" not in str(told.value)
