@@ -7,10 +7,12 @@ certified by content once all its tests passed; publish shows nothing that is no
 # ruff: noqa: S608 (table names are this project's own, quoted)
 
 import fcntl
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 import duckdb
 
@@ -32,8 +34,8 @@ class WarehouseBusy(RuntimeError):
 
 
 @contextmanager
-def only_writer(path: Path) -> Iterator[None]:
-    """Hold the warehouse; others wait their turn. The lock goes with the process that holds it."""
+def only_writer(path: Path) -> Iterator[TextIO]:
+    """Hold the warehouse; others wait their turn. The lock goes with the last process that has it open."""
     lock = path.with_name(path.name + ".lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +44,26 @@ def only_writer(path: Path) -> Iterator[None]:
         raise WarehouseBusy(f"{lock}: {error.strerror} (expected a folder that this user may write)") from error
     with stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
+        yield stream
+
+
+@contextmanager
+def handed_on(lock: TextIO) -> Iterator[None]:
+    """Give what is started meanwhile its part in the lock, so that it outlasts us there: a kill does not reach it.
+
+    As its standard input: the one descriptor of ours, besides its output, with which Dagster starts dbt.
+    """
+    try:
+        own = os.dup(0)
+    except OSError:  # closed: what is opened next becomes it
+        os.open(os.devnull, os.O_RDONLY)
+        own = os.dup(0)
+    os.dup2(lock.fileno(), 0)
+    try:
         yield
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
 
 
 def stage(path: Path, lake: Lake, hours: Sequence[datetime]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TextIO
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
@@ -15,7 +15,18 @@ from orchestration.partitions import hours_of, utc_day, utc_hour
 from orchestration.pipeline import Pipeline
 from orchestration.resources import DBT_PROJECT, BarographResource
 from orchestration.tables import DAILY_TABLES, HOURLY_TABLES, KEPT_TABLES, READ_BY_DAYS
-from orchestration.warehouse import STAGED, begin, certify, end, failed_hours, only_writer, stage, uncertified, withdraw
+from orchestration.warehouse import (
+    STAGED,
+    begin,
+    certify,
+    end,
+    failed_hours,
+    handed_on,
+    only_writer,
+    stage,
+    uncertified,
+    withdraw,
+)
 
 DAILY = "tag:daily"
 LATENESS = timedelta(minutes=15)  # after midnight, before a day counts as closed
@@ -88,12 +99,12 @@ def hourly_models(
 ) -> Iterator[Any]:
     pipeline = barograph.open()
     path, hours = pipeline.settings.warehouse_path, hours_of(context)
-    with only_writer(path):
+    with only_writer(path) as lock:
         # Staged again: since the staging step another run may have staged its own window.
         stage(path, pipeline.lake, hours)
         withdraw(path, (*HOURLY_TABLES, *KEPT_TABLES), hours)
         failed = begin(path, hours)
-        yield from _build(context, dbt, pipeline, hours)
+        yield from _build(context, dbt, pipeline, hours, lock)
         is_whole = _is_whole(context, hourly_models)
         end(path, [hour for hour in hours if is_whole or hour not in failed])  # a part mends no whole
         if is_whole:
@@ -112,12 +123,12 @@ def hourly_models(
 def daily_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, barograph: BarographResource) -> Iterator[Any]:
     pipeline = barograph.open()
     path, hours = pipeline.settings.warehouse_path, hours_of(context)
-    with only_writer(path):
+    with only_writer(path) as lock:
         withdraw(path, DAILY_TABLES, hours)
         # A day rests on hours that passed, or on none.
         if wrong := uncertified(path, READ_BY_DAYS, hours, may_be_absent=True) or failed_hours(path, hours):
             raise dg.Failure(f"the day rests on hours that did not pass: {'; '.join(wrong)}", allow_retries=False)
-        yield from _build(context, dbt, pipeline, hours)
+        yield from _build(context, dbt, pipeline, hours, lock)
         if _is_whole(context, daily_models):
             certify(path, DAILY_TABLES, hours)
 
@@ -129,7 +140,7 @@ def _is_whole(context: dg.AssetExecutionContext, models: dg.AssetsDefinition) ->
 
 
 def _build(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: Pipeline, hours: Sequence[datetime]
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: Pipeline, hours: Sequence[datetime], lock: TextIO
 ) -> Iterator[Any]:
     window = {
         "from_hour": f"{hours[0]:%Y-%m-%d %H:%M:%S}+00",
@@ -141,4 +152,6 @@ def _build(
     arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(window)]
     # Of its own for each warehouse, whose lock this run holds; the default is one more folder a run, for ever.
     target = pipeline.settings.warehouse_path.with_name("dbt") / context.op_handle.name
-    yield from dbt.cli(arguments, context=context, target_path=target).stream()
+    with handed_on(lock):
+        invocation = dbt.cli(arguments, context=context, target_path=target)
+    yield from invocation.stream()
