@@ -142,15 +142,18 @@ class Quarantine:
             return {}
         try:
             return _NOTES.decode(self.store.read(key))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StorageError(f"{self.store.uri(key)}: not the notes of a capture ({error})") from error
 
     def _read(self, key: str) -> pa.Table:
         try:
-            return pq.read_table(BytesIO(self.store.read(key)))
+            table = pq.read_table(BytesIO(self.store.read(key)))
         except (pa.ArrowException, OSError) as error:
             reason = str(error).partition("\n")[0]
             raise StorageError(f"{self.store.uri(key)}: not a whole Parquet file ({reason})") from error
+        if not table.schema.equals(QUARANTINE_SCHEMA):
+            raise StorageError(f"{self.store.uri(key)}: its columns are not those of the quarantine")
+        return table
 
 
 def cut(text: str, max_bytes: int) -> str:

@@ -1,12 +1,16 @@
 """What was refused stays readable, once, with its reason."""
 
+import io
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ingestion.quarantine import MAX_NOTES, MAX_REASON_BYTES, MAX_ROW_BYTES, Quarantined
+from ingestion.storage import StorageError
 from tests.toy_venue import HOUR
 from tests.toy_zone import Zone, zone_at
 
@@ -57,3 +61,31 @@ def test_notes_of_later_sweeps_join_the_earlier(zone: Zone) -> None:
     assert noted["trades"] == ["a", "b"]
     assert len(noted["candles"]) == MAX_NOTES
     assert zone.quarantine.read_capture_gaps("toy", HOUR + timedelta(hours=1)) == {}
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"", b'{"trades":["x', b"[]", b'{"trades":["\xff"]}'], ids=["empty", "cut", "other", "bytes"]
+)
+def test_damaged_notes_are_named(zone: Zone, damaged: bytes) -> None:
+    zone.quarantine.note_gaps("toy", HOUR, {"trades": ["a"]})
+    [key] = zone.store.list("quarantine/")
+    zone.store.put(key, damaged)
+
+    with pytest.raises(StorageError, match=f"{key}: not the notes of a capture"):
+        zone.quarantine.read_capture_gaps("toy", HOUR)
+
+
+def foreign() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"a": [1]}), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("damaged", [b"", b"PAR1", foreign()], ids=["empty", "cut", "other"])
+def test_a_damaged_file_is_named(zone: Zone, damaged: bytes) -> None:
+    key = zone.quarantine.append("toy", HOUR, [entry()])
+    assert key is not None
+    zone.store.put(key, damaged)
+
+    with pytest.raises(StorageError, match=f"{key}: [^\n]*$"):
+        zone.quarantine.read([HOUR])
