@@ -39,11 +39,22 @@ gaps as (
 
 ),
 
+-- What is told of a coin may be its quotes or its prices alone, which press no way.
+hours as (
+
+    select underlying, utc_hour from pressures
+    union
+    select underlying, utc_hour from dispersions where dispersion_bps is not null
+    union
+    select underlying, utc_hour from gaps where largest_gap_bps is not null
+
+),
+
 final as (
 
     select
-        pressures.underlying,
-        pressures.utc_hour,
+        hours.underlying,
+        hours.utc_hour,
         abs(pressures.book_imbalance_10bps_frac) as book_magnitude,
         abs(pressures.trade_imbalance_frac) as flow_magnitude,
         abs(pressures.perp_basis_bps) as basis_magnitude,
@@ -53,11 +64,13 @@ final as (
         gaps.largest_gap_bps as gap_magnitude,
         gaps.price_gaps_count
 
-    from pressures
+    from hours
 
-    left join dispersions on {{ matches('pressures', 'dispersions', ['underlying', 'utc_hour']) }}
+    left join pressures on {{ matches('hours', 'pressures', ['underlying', 'utc_hour']) }}
 
-    left join gaps on {{ matches('pressures', 'gaps', ['underlying', 'utc_hour']) }}
+    left join dispersions on {{ matches('hours', 'dispersions', ['underlying', 'utc_hour']) }}
+
+    left join gaps on {{ matches('hours', 'gaps', ['underlying', 'utc_hour']) }}
 
 )
 

@@ -50,14 +50,14 @@ final as (
         components.gap_magnitude as largest_gap_bps,
         components.price_gaps_count,
         pressures.spread_bps,
-        pressures.crossed_books_count,
+        coalesce(pressures.crossed_books_count, 0) as crossed_books_count,
         scores.definition_version,
         coverage.coverage_frac,
         {{ grade('coverage.coverage_frac') }} as quality_grade
 
     from components
 
-    inner join pressures on {{ matches('components', 'pressures', ['underlying', 'utc_hour']) }}
+    left join pressures on {{ matches('components', 'pressures', ['underlying', 'utc_hour']) }}
 
     left join scores on {{ matches('components', 'scores', ['underlying', 'utc_hour']) }}
 
