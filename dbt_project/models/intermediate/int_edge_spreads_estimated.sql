@@ -36,6 +36,7 @@ means as (
     select
         {{ instrument_hour }},
         count(*) as minutes_count,
+        sum(has_moved) as moved_count,
         avg(has_moved) as moved_frac,
         avg(has_moved * is_open_off_high) + avg(has_moved * is_open_off_low) as open_off_frac,
         avg(has_moved * is_close_off_high) + avg(has_moved * is_close_off_low) as close_off_frac,
@@ -53,7 +54,8 @@ measurable as (
 
     select * from means
 
-    where minutes_count >= {{ var("minutes_needed") }} and moved_frac > 0 and open_off_frac > 0 and close_off_frac > 0
+    -- One minute that moved is its own mean, and rounding is all that is left of it.
+    where minutes_count >= {{ var("minutes_needed") }} and moved_count >= 2 and open_off_frac > 0 and close_off_frac > 0
 
 ),
 
