@@ -11,6 +11,8 @@ observed as (
 
     select
         venue,
+        symbol,
+        1 as preference,
         utc_hour,
         captured_ts,
         underlying as from_asset,
@@ -25,6 +27,8 @@ observed as (
 
     select
         venue,
+        symbol,
+        2 as preference,
         utc_hour,
         captured_ts,
         underlying as from_asset,
@@ -43,6 +47,8 @@ both_ways as (
     union all
     select
         venue,
+        symbol,
+        preference,
         utc_hour,
         captured_ts,
         to_asset as from_asset,
@@ -53,7 +59,21 @@ both_ways as (
 
 ),
 
--- Two venues at one instant: the first by name, so that re-runs agree.
+-- Of several at one instant the first venue by name stands, its pairs before its indices, so that re-runs agree.
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by utc_hour, captured_ts, from_asset, to_asset order by venue, preference, symbol, rate
+        ) as preference_index
+
+    from both_ways
+
+    where from_asset <> to_asset
+
+),
+
 final as (
 
     select
@@ -61,13 +81,11 @@ final as (
         captured_ts,
         from_asset,
         to_asset,
-        {{ value_at_min('rate', 'venue') }} as rate
+        rate
 
-    from both_ways
+    from ranked
 
-    where from_asset <> to_asset
-
-    group by utc_hour, captured_ts, from_asset, to_asset
+    where preference_index = 1
 
 )
 
