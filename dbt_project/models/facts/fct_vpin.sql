@@ -13,19 +13,33 @@ hours as (
 
 ),
 
+-- A row stands for all buckets since the one before it, which one trade filled.
+filled as (
+
+    select
+        *,
+        coalesce(
+            bucket_index - lag(bucket_index) over (partition by {{ contract | join(', ') }} order by bucket_index), 1
+        ) as alike_count
+
+    from {{ ref('int_volume_buckets_filled') }}
+
+    where {{ in_window('utc_hour') }}
+
+),
+
 buckets as (
 
     select
         {{ contract | join(', ') }},
         max(bucket_usd) as bucket_usd,
-        count(*) as buckets_count,
+        cast(sum(alike_count) as bigint) as buckets_count,
         {{ value_at_max('vpin_frac', 'bucket_index') }} as vpin_last_frac,
-        {{ ordered_mean('vpin_frac', 'bucket_index') }} as vpin_mean_frac,
+        {{ ordered_sum('vpin_frac * alike_count', 'bucket_index') }}
+        / nullif(sum(case when vpin_frac is not null then alike_count end), 0) as vpin_mean_frac,
         max(vpin_frac) as vpin_max_frac
 
-    from {{ ref('int_volume_buckets_filled') }}
-
-    where {{ in_window('utc_hour') }}
+    from filled
 
     group by {{ contract | join(', ') }}
 

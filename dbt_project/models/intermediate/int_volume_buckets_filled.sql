@@ -2,11 +2,14 @@
     Each hour's trades poured, in their order, into buckets of one size; a trade that overflows one fills the next.
     The size is a part of the median hourly volume of the week before, so that it needs no future; the bucket that the hour ends
     in is not full and left out. Whole millionths of a dollar, so that edges are exact.
+    Of the buckets that one trade fills beyond a window's the last alone has a row, and `bucket_index` leaps to it: they are alike,
+    and so are the windows that end with them. After a week of dust, one trade may fill millions.
 -#}
 
 {%- set instrument_hour = "venue, kind, symbol, utc_hour" %}
 {%- set instrument = ['venue', 'kind', 'symbol'] %}
-{%- set recent_rows = "rows between " ~ (var("vpin_window_buckets") - 1) ~ " preceding and current row" %}
+{%- set window_buckets = var("vpin_window_buckets") %}
+{%- set recent_rows = "rows between " ~ (window_buckets - 1) ~ " preceding and current row" %}
 
 with
 
@@ -80,17 +83,40 @@ poured as (
 
 ),
 
-pieces as (
+bounds as (
 
     select
         *,
-        {{ each_whole(
-            whole_quotient('poured_size - size', 'bucket_size'), whole_quotient('poured_size - 1', 'bucket_size')
-        ) }} as bucket_index
+        {{ whole_quotient('poured_size - size', 'bucket_size') }} as first_index,
+        {{ whole_quotient('poured_size - 1', 'bucket_size') }} as last_index
 
     from poured
 
     where size > 0
+
+),
+
+-- The first bucket, as many as a window holds, the last of those further ones, and the last.
+stepped as (
+
+    select
+        *,
+        {{ each_whole('cast(0 as bigint)', 'least(last_index - first_index, ' ~ (window_buckets + 2) ~ ')') }} as step
+
+    from bounds
+
+),
+
+pieces as (
+
+    select
+        *,
+        case
+            when step <= {{ window_buckets }} then first_index + step
+            else greatest(first_index + step, last_index - {{ window_buckets + 2 }} + step)
+        end as bucket_index
+
+    from stepped
 
 ),
 
@@ -144,7 +170,7 @@ final as (
         {{ from_millionths('bucket_size') }} as bucket_usd,
         {{ from_millionths('buy_size') }} as buy_usd,
         {{ from_millionths('sell_size') }} as sell_usd,
-        case when recent_count = {{ var("vpin_window_buckets") }} then recent_imbalance / (recent_count * bucket_size) end
+        case when recent_count = {{ window_buckets }} then recent_imbalance / (recent_count * bucket_size) end
             as vpin_frac,
         filled_ts
 
