@@ -81,7 +81,10 @@ without_index as (
     select * from quotes
 
     where
-        index_px is null
+        (
+            index_px is null
+            or {{ epoch_s('captured_ts') }} - {{ epoch_s('index_captured_ts') }} > {{ var("max_leg_skew_s") }}
+        )
         and exists (
             select 1 from index_series
             where {{ matches('quotes', 'index_series', ['venue', 'underlying', 'quote_asset', 'utc_hour']) }}
@@ -137,7 +140,7 @@ priced as (
 
     union all
 
-    -- Where the ticker tells no index, the venue's own index of the pair, in the contract's currency.
+    -- Where the ticker tells no index or told it too long ago, the venue's own index of the pair, in the contract's currency.
     select
         without_index.*,
         without_index.venue as reference_venue,
