@@ -120,12 +120,14 @@ def hedge_with(candidate: Candidate, delta_base: float, horizon_days: float) -> 
     slippage = _cost(costs, base * px * par) * candidate.usd_rate / par
     fee = notional * candidate.taker_fee_frac
     held = horizon_days
-    note = None
+    notes = []
     if candidate.days_to_expiry is not None and candidate.days_to_expiry < horizon_days:
         held = max(candidate.days_to_expiry, 1.0)  # within the last day all of the basis is left
-        note = f"expires after {candidate.days_to_expiry:.1f} days"
+        notes.append(f"expires after {candidate.days_to_expiry:.1f} days")
     elif terms.kind == "spot" and side == "sell":
-        note = "needs the coin in stock"
+        notes.append("needs the coin in stock")
+    if terms.quote_asset not in AT_PAR:
+        notes.append(f"leaves {-signed * px:+.6g} {terms.quote_asset}")
     carry = -candidate.carry_per_day_frac * held * (notional if side == "buy" else -notional)
     cost = slippage + fee + carry
     return Hedge(
@@ -145,7 +147,7 @@ def hedge_with(candidate: Candidate, delta_base: float, horizon_days: float) -> 
         cost_bps=10_000 * cost / notional,
         residual_delta_base=delta_base + signed,
         is_full=is_full,
-        note=note,
+        note="; ".join(notes) or None,
     )
 
 

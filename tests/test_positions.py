@@ -217,6 +217,14 @@ class TestHedges:
         assert (held.notional_usd, held.slippage_usd, held.fee_usd) == pytest.approx((55_000, 10.5, 27.5))
         assert (beyond.quantity, beyond.is_full, beyond.slippage_usd) == (40, False, pytest.approx(20))
 
+    def test_a_price_in_another_coin_leaves_a_delta_in_that_coin(self) -> None:
+        """22 coins at 0.04 BTC: who sells them is 0.88 BTC longer."""
+        terms = msgspec.structs.replace(LINEAR, kind="spot", underlying="ETH", quote_asset="BTC", settle_asset="BTC")
+        pair = msgspec.structs.replace(BOOK, terms=terms, mid_px=0.04, usd_rate=62_500.0)
+
+        assert hedge_with(pair, 22, 7).note == "needs the coin in stock; leaves +0.88 BTC"
+        assert hedge_with(pair, -22, 7).note == "leaves -0.88 BTC"
+
     @pytest.mark.parametrize(
         ("change", "told"),
         [
