@@ -4,8 +4,12 @@ import csv
 import difflib
 import math
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from ingestion.reading import PARSER_SLIPS
+from ingestion.venues import VENUES
 from orchestration.hedge_market import Market
 from orchestration.positions import Position, Terms
 
@@ -82,6 +86,12 @@ def _found(venue: str, symbol: str, kind: str, market: Market, where: str) -> Te
     keys = [(venue, each, symbol) for each in KINDS if each == (kind or each)]
     found = [market.terms[key] for key in keys if key in market.terms]
     if not found:
+        for expiry_ts in _expiries(venue, symbol, kind, market.utc_hour):
+            if expiry_ts < market.utc_hour + timedelta(hours=1):
+                raise BadPosition(
+                    f"{where}: {venue} {symbol!r} expired at {expiry_ts:%Y-%m-%dT%H:%MZ}, before {hour} was over "
+                    "(expected a contract of that hour)"
+                )
         like = difflib.get_close_matches(symbol, sorted({s for v, _, s in market.terms if v == venue}), 3)
         told = f"expected a symbol of dim_instruments{', perhaps ' + ' or '.join(like) if like else ''}"
         raise BadPosition(f"{where}: {' '.join(filter(None, (venue, kind, symbol)))!r} is unknown at {hour} ({told})")
@@ -89,3 +99,13 @@ def _found(venue: str, symbol: str, kind: str, market: Market, where: str) -> Te
         kinds = " and ".join(each.kind for each in found)
         raise BadPosition(f"{where}: {venue} {symbol!r} is {kinds} (expected a column kind that says which)")
     return found[0]
+
+
+def _expiries(venue: str, symbol: str, kind: str, at: datetime) -> Iterator[datetime]:
+    """When a contract that an hour no longer lists ends, where the venue's documented names say so."""
+    for each in ("future", "option"):
+        if venue in VENUES and kind in ("", each):
+            with suppress(*PARSER_SLIPS):  # `Refused` among them: no such name
+                terms = VENUES[venue].terms(symbol, each, at)
+                if terms.expiry_ts is not None:
+                    yield terms.expiry_ts

@@ -127,6 +127,11 @@ class TestAPublishedHour:
                 "book.csv line 2: entry 'cheap' (expected a finite number)",
             ),
             ([], lambda text: text.replace("PERPETUAL", "PERPETUA"), "perhaps BTC-PERPETUAL"),
+            (
+                [],
+                lambda text: text.replace("27MAR26", "27FEB26"),
+                "line 4: deribit 'BTC-27FEB26-100000-C' expired at 2026-02-27T08:00Z, before 2026-03-04T10:00Z",
+            ),
             (["--format", "xml"], str, "--format 'xml': unknown (expected table, json)"),
         ],
     )
