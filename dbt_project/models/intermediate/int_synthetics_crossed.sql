@@ -7,53 +7,121 @@
 -#}
 
 {%- set sizes = var("trade_sizes_usd") %}
+{%- set strike = ["venue", "underlying", "expiry_ts", "strike_px", "quote_asset", "settle_asset", "utc_hour"] %}
+{%- set chain = ["venue", "underlying", "expiry_ts", "utc_hour"] %}
+
+{%- set of_the_future %}futures.future_quote_asset,
+        futures.future_bid_px,
+        futures.future_ask_px,
+        futures.future_bid_base,
+        futures.future_ask_base,
+        futures.is_future_fresh,
+        futures.future_ts,
+{%- endset %}
 
 with
 
+-- Each option at the instants that told a price of it; a reply may tell its volatility alone.
 options as (
 
     select
         *,
-        case when is_inverse then forward_px else 1.0 end as premium_px
+        case when is_inverse then forward_px else 1.0 end as premium_px,
+        row_number() over (partition by venue, symbol, captured_ts order by event_ts desc) as newest_first
 
     from {{ ref('stg_option_quotes') }}
 
-    where {{ in_window('utc_hour') }}
+    where (bid_px is not null or ask_px is not null) and {{ in_window('utc_hour') }}
 
 ),
 
+{% for option_type in ["call", "put"] -%}
+{{ option_type }}s as (
+
+    select
+        {{ strike | join(", ") }},
+        symbol as {{ option_type }}_symbol,
+        bid_px as {{ option_type }}_bid_px,
+        ask_px as {{ option_type }}_ask_px,
+        bid_px * premium_px as {{ option_type }}_bid_quote_px,
+        ask_px * premium_px as {{ option_type }}_ask_quote_px,
+        bid_base as {{ option_type }}_bid_base,
+        ask_base as {{ option_type }}_ask_base,
+        {{ is_fresh('options') }} as is_{{ option_type }}_fresh,
+        captured_ts as {{ option_type }}_ts
+
+    from options
+
+    where option_type = '{{ option_type }}' and newest_first = 1
+
+),
+
+{% endfor -%}
+-- A reply tells a chain at once, a stream each option by itself: whenever either was told, beside the newest of the other.
+told as (
+
+    select distinct
+        {{ strike | join(", ") }},
+        captured_ts as chain_ts
+
+    from options
+
+),
+
+with_next as (
+
+    select
+        *,
+        lead(chain_ts) over (partition by {{ strike | join(", ") }} order by chain_ts) as next_chain_ts
+
+    from told
+
+),
+
+{% for option_type, rows in [("call", "with_next"), ("put", "with_call")] -%}
+with_{{ option_type }} as (
+
+    select
+        {{ rows }}.*,
+        {% for column in ["symbol", "bid_px", "ask_px", "bid_quote_px", "ask_quote_px", "bid_base", "ask_base", "ts"] -%}
+        {{ option_type }}s.{{ option_type }}_{{ column }},
+        {% endfor -%}
+        {{ option_type }}s.is_{{ option_type }}_fresh
+
+    from {{ rows }}
+
+    {{ last_known_join(rows, option_type ~ 's', strike, 'chain_ts', option_type ~ '_ts') }}
+
+),
+
+{% endfor -%}
+-- A stream tells every second or so: of each minute the newest pair.
 parities as (
 
     select
-        calls.venue,
-        calls.underlying,
-        calls.expiry_ts,
-        calls.strike_px,
-        calls.quote_asset,
-        calls.utc_hour,
-        calls.symbol as call_symbol,
-        puts.symbol as put_symbol,
-        calls.strike_px + calls.bid_px * calls.premium_px - puts.ask_px * puts.premium_px as synthetic_bid_px,
-        calls.strike_px + calls.ask_px * calls.premium_px - puts.bid_px * puts.premium_px as synthetic_ask_px,
-        case when calls.bid_base is not null and puts.ask_base is not null then least(calls.bid_base, puts.ask_base) end
+        {{ strike | join(", ") }},
+        call_symbol,
+        put_symbol,
+        strike_px + call_bid_quote_px - put_ask_quote_px as synthetic_bid_px,
+        strike_px + call_ask_quote_px - put_bid_quote_px as synthetic_ask_px,
+        case when call_bid_base is not null and put_ask_base is not null then least(call_bid_base, put_ask_base) end
             as synthetic_bid_base,
-        case when calls.ask_base is not null and puts.bid_base is not null then least(calls.ask_base, puts.bid_base) end
+        case when call_ask_base is not null and put_bid_base is not null then least(call_ask_base, put_bid_base) end
             as synthetic_ask_base,
-        {{ is_fresh('calls') }} and {{ is_fresh('puts') }} as is_chain_fresh,
-        calls.captured_ts as chain_ts
+        is_call_fresh and is_put_fresh as is_chain_fresh,
+        least(call_ts, put_ts) as first_ts,
+        chain_ts,
+        next_chain_ts,
+        row_number() over (
+            partition by {{ strike | join(", ") }}, {{ minute_start('chain_ts') }} order by chain_ts desc
+        ) as newest_first
 
-    from options as calls
-
-    inner join options as puts
-        on {{ matches('calls', 'puts', [
-            'venue', 'underlying', 'expiry_ts', 'strike_px', 'quote_asset', 'utc_hour', 'captured_ts'
-        ]) }}
+    from with_put
 
     where
-        calls.option_type = 'call'
-        and puts.option_type = 'put'
-        and calls.bid_px < calls.ask_px
-        and puts.bid_px < puts.ask_px
+        call_bid_px < call_ask_px
+        and put_bid_px < put_ask_px
+        and abs({{ epoch_s('call_ts') }} - {{ epoch_s('put_ts') }}) <= {{ var("max_arbitrage_skew_s") }}
 
 ),
 
@@ -93,84 +161,68 @@ futures as (
 
 ),
 
-chains as (
+expiries as (
 
     select distinct
-        venue,
-        underlying,
-        expiry_ts,
-        quote_asset,
-        utc_hour,
-        chain_ts
+        {{ chain | join(", ") }},
+        future_symbol
+
+    from futures
+
+),
+
+chained as (
+
+    select
+        parities.*,
+        expiries.future_symbol
 
     from parities
+
+    inner join expiries on {{ matches('parities', 'expiries', chain) }}
+
+    where parities.newest_first = 1
 
 ),
 
 -- Whenever either was captured, beside the newest of the other.
-instants as (
-
-    select
-        futures.venue,
-        futures.underlying,
-        futures.expiry_ts,
-        futures.utc_hour,
-        futures.future_symbol,
-        chains.quote_asset,
-        chains.chain_ts as captured_ts
-
-    from futures
-
-    inner join chains on {{ matches('futures', 'chains', ['venue', 'underlying', 'expiry_ts', 'utc_hour']) }}
-
-    union
-
-    select
-        futures.venue,
-        futures.underlying,
-        futures.expiry_ts,
-        futures.utc_hour,
-        futures.future_symbol,
-        chains.quote_asset,
-        futures.future_ts as captured_ts
-
-    from futures
-
-    inner join chains on {{ matches('futures', 'chains', ['venue', 'underlying', 'expiry_ts', 'utc_hour']) }}
-
-),
-
-with_chain as (
-
-    select
-        instants.*,
-        chains.chain_ts
-
-    from instants
-
-    {{ last_known_join(
-        'instants', 'chains', ['venue', 'underlying', 'expiry_ts', 'quote_asset', 'utc_hour'], 'captured_ts', 'chain_ts'
-    ) }}
-
-),
-
 matched as (
 
     select
-        with_chain.*,
-        futures.future_quote_asset,
-        futures.future_bid_px,
-        futures.future_ask_px,
-        futures.future_bid_base,
-        futures.future_ask_base,
-        futures.is_future_fresh,
-        abs({{ epoch_s('with_chain.chain_ts') }} - {{ epoch_s('futures.future_ts') }}) as skew_s
+        chained.*,
+        {{ of_the_future }}
+        chained.chain_ts as captured_ts
 
-    from with_chain
+    from chained
 
-    {{ last_known_join('with_chain', 'futures', ['venue', 'future_symbol', 'utc_hour'], 'captured_ts', 'future_ts') }}
+    {{ last_known_join('chained', 'futures', chain + ['future_symbol'], 'chain_ts', 'future_ts') }}
 
-    where futures.future_bid_px < futures.future_ask_px
+    union all
+
+    select
+        chained.*,
+        {{ of_the_future }}
+        futures.future_ts as captured_ts
+
+    from chained
+
+    inner join futures
+        on {{ matches('chained', 'futures', chain + ['future_symbol']) }}
+        and chained.chain_ts < futures.future_ts
+        and (chained.next_chain_ts is null or chained.next_chain_ts > futures.future_ts)
+        and {{ epoch_s('futures.future_ts') }} - {{ epoch_s('chained.chain_ts') }} <= {{ var("max_arbitrage_skew_s") }}
+
+),
+
+paired as (
+
+    select
+        *,
+        {{ epoch_s('captured_ts') }} - least({{ epoch_s('first_ts') }}, {{ epoch_s('future_ts') }}) as skew_s
+
+    from matched
+
+    where future_bid_px < future_ask_px
 
 ),
 
@@ -178,58 +230,52 @@ matched as (
 ways as (
 
     select
-        matched.venue,
-        matched.underlying,
-        matched.utc_hour,
-        matched.captured_ts,
-        matched.skew_s,
+        venue,
+        underlying,
+        utc_hour,
+        captured_ts,
+        skew_s,
         'future' as buy_kind,
-        matched.future_symbol as buy_symbol,
-        matched.future_quote_asset as buy_quote_asset,
-        matched.future_ask_px as buy_px,
+        future_symbol as buy_symbol,
+        future_quote_asset as buy_quote_asset,
+        future_ask_px as buy_px,
         'option' as sell_kind,
-        parities.call_symbol as sell_symbol,
-        parities.quote_asset as sell_quote_asset,
-        parities.synthetic_bid_px as sell_quote_px,
-        parities.put_symbol as via_symbol,
-        case when parities.synthetic_bid_base is not null then least(parities.synthetic_bid_base, matched.future_ask_base) end
+        call_symbol as sell_symbol,
+        quote_asset as sell_quote_asset,
+        synthetic_bid_px as sell_quote_px,
+        put_symbol as via_symbol,
+        case when synthetic_bid_base is not null then least(synthetic_bid_base, future_ask_base) end
             as top_base,
-        parities.is_chain_fresh and matched.is_future_fresh as is_fresh
+        is_chain_fresh and is_future_fresh as is_fresh
 
-    from matched
+    from paired
 
-    inner join parities
-        on {{ matches('matched', 'parities', ['venue', 'underlying', 'expiry_ts', 'quote_asset', 'chain_ts']) }}
-
-    where matched.skew_s <= {{ var("max_arbitrage_skew_s") }}
+    where skew_s <= {{ var("max_arbitrage_skew_s") }}
 
     union all
 
     select
-        matched.venue,
-        matched.underlying,
-        matched.utc_hour,
-        matched.captured_ts,
-        matched.skew_s,
+        venue,
+        underlying,
+        utc_hour,
+        captured_ts,
+        skew_s,
         'option' as buy_kind,
-        parities.call_symbol as buy_symbol,
-        parities.quote_asset as buy_quote_asset,
-        parities.synthetic_ask_px as buy_px,
+        call_symbol as buy_symbol,
+        quote_asset as buy_quote_asset,
+        synthetic_ask_px as buy_px,
         'future' as sell_kind,
-        matched.future_symbol as sell_symbol,
-        matched.future_quote_asset as sell_quote_asset,
-        matched.future_bid_px as sell_quote_px,
-        parities.put_symbol as via_symbol,
-        case when parities.synthetic_ask_base is not null then least(parities.synthetic_ask_base, matched.future_bid_base) end
+        future_symbol as sell_symbol,
+        future_quote_asset as sell_quote_asset,
+        future_bid_px as sell_quote_px,
+        put_symbol as via_symbol,
+        case when synthetic_ask_base is not null then least(synthetic_ask_base, future_bid_base) end
             as top_base,
-        parities.is_chain_fresh and matched.is_future_fresh as is_fresh
+        is_chain_fresh and is_future_fresh as is_fresh
 
-    from matched
+    from paired
 
-    inner join parities
-        on {{ matches('matched', 'parities', ['venue', 'underlying', 'expiry_ts', 'quote_asset', 'chain_ts']) }}
-
-    where matched.skew_s <= {{ var("max_arbitrage_skew_s") }}
+    where skew_s <= {{ var("max_arbitrage_skew_s") }}
 
 ),
 

@@ -18,6 +18,7 @@ final as (
         terms.underlying,
         terms.option_type,
         terms.quote_asset,
+        terms.settle_asset,
         terms.strike_px,
         terms.is_inverse,
         quotes.bid_px,
