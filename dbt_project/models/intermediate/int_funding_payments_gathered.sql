@@ -30,23 +30,60 @@ told as (
 
 ),
 
-final as (
+gaps as (
 
     select
-        told.venue,
-        told.kind,
-        told.symbol,
-        told.utc_hour,
-        told.settlement_ts,
-        told.funding_rate,
-        told.own_interval_s is not null as is_interval_own,
-        coalesce(told.own_interval_s, intervals.funding_interval_s) as funding_interval_s,
-        {{ per_hour('told.funding_rate', 'coalesce(told.own_interval_s, intervals.funding_interval_s)') }}
-            as rate_per_hour
+        *,
+        {{ epoch_s('settlement_ts') }} - lag({{ epoch_s('settlement_ts') }}) over successive as gap_s
 
     from told
 
-    left join intervals on {{ matches('told', 'intervals', ['venue', 'kind', 'symbol', 'utc_hour']) }}
+    window successive as (partition by venue, kind, symbol, utc_hour order by settlement_ts)
+
+),
+
+-- One hour may tell of weeks in which the interval has changed: two gaps in a row that agree prove a payment's own.
+proven as (
+
+    select
+        *,
+        cast(case
+            when gap_s in (lag(gap_s) over successive, lead(gap_s) over successive) then gap_s
+            when lead(gap_s) over successive = lead(gap_s, 2) over successive then lead(gap_s) over successive
+        end as bigint) as proven_interval_s
+
+    from gaps
+
+    window successive as (partition by venue, kind, symbol, utc_hour order by settlement_ts)
+
+),
+
+intervalled as (
+
+    select
+        proven.*,
+        coalesce(proven.own_interval_s, proven.proven_interval_s, intervals.funding_interval_s) as funding_interval_s
+
+    from proven
+
+    left join intervals on {{ matches('proven', 'intervals', ['venue', 'kind', 'symbol', 'utc_hour']) }}
+
+),
+
+final as (
+
+    select
+        venue,
+        kind,
+        symbol,
+        utc_hour,
+        settlement_ts,
+        funding_rate,
+        own_interval_s is not null as is_interval_own,
+        funding_interval_s,
+        {{ per_hour('funding_rate', 'funding_interval_s') }} as rate_per_hour
+
+    from intervalled
 
 )
 
