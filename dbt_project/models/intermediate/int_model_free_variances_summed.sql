@@ -38,6 +38,7 @@ options as (
         strike_px,
         option_type,
         forward_px,
+        coalesce(bid_premium_usd > 0, false) as is_bid,
         case when bid_premium_usd > 0 then mid_premium_usd end as mid_premium_usd
 
     from newest
@@ -87,6 +88,7 @@ wings as (
         {%- endfor %}
         options.option_type,
         options.strike_px,
+        options.is_bid,
         options.mid_premium_usd,
         abs(options.strike_px - centres.centre_strike_px) as distance_px
 
@@ -104,9 +106,10 @@ bid_beside as (
 
     select
         *,
-        mid_premium_usd is null and lag(mid_premium_usd, 1, 0.0) over (
+        -- What is bid and not asked has no mid, and ends nothing.
+        not is_bid and not lag(is_bid, 1, true) over (
             partition by {{ slice }}, option_type order by distance_px
-        ) is null as is_second_without_bid
+        ) as is_second_without_bid
 
     from wings
 
