@@ -83,7 +83,7 @@ class Dbt(DbtCliResource):
 
 
 def dbt_resource() -> DbtCliResource:
-    """dbt on this project; the warehouse's path reaches it through the environment of each call."""
+    """dbt on this project; the warehouse's path reaches it through the variables of each call."""
     return Dbt(
         project_dir=str(DBT_PROJECT.project_dir),
         profiles_dir=str(DBT_PROJECT.profiles_dir),

@@ -80,7 +80,7 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
     """What a failed check says, for it knows best; else what the failed step says."""
     blocking = [c for c in result.get_asset_check_evaluations() if not c.passed and c.severity.name == "ERROR"]
     if blocking:
-        more = f" (and {len(blocking) - 1} more checks)" if blocking[1:] else ""
+        more = f" (and {len(blocking) - 1} more)" if blocking[1:] else ""
         return f"{_told(blocking[0])}{more}"
     for event in result.all_events:
         if event.is_step_failure:
