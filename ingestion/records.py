@@ -215,6 +215,21 @@ class StreamHole(Record, frozen=True, kw_only=True):
     missed_to_id: int | None = None
 
 
+class MarginTier(Record, frozen=True, kw_only=True):
+    """What the venue asks of an isolated position whose size is over the floor, up to the cap.
+
+    Initial and maintenance margin are fractions of the position's value. The deduction, in the unit of the size, is
+    what some venues take off the maintenance margin so that it does not jump between tiers.
+    """
+
+    size_unit: Literal["contracts", "base", "quote"]
+    size_floor_qty: float
+    size_cap_qty: float | None = None  # null: the venue tells none
+    initial_margin_frac: float
+    maintenance_margin_frac: float
+    maintenance_deduction_qty: float | None = None  # null: the venue tells none
+
+
 class IndexPrice(Record, frozen=True, kw_only=True):
     """A venue's index: `symbol` is the index's own name, `kind` is `spot`."""
 
@@ -236,6 +251,7 @@ DATASETS: dict[str, type[Record]] = {
     "candles": Candle,
     "index_prices": IndexPrice,
     "liquidations": Liquidation,
+    "margin_tiers": MarginTier,
     "volatility_indices": VolatilityIndex,
     "gas_prices": GasPrice,
     "pool_reserves": PoolReserves,

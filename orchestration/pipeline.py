@@ -21,6 +21,8 @@ from ingestion.venues import VENUES
 from ingestion.venues.base import Plan, Refused, Reply
 from orchestration.settings import Settings
 
+# Asked for with an hour's first sweep alone: lists, which are the largest replies of all and seldom change.
+ONCE_AN_HOUR = frozenset({"instruments", "margin_tiers"})
 ORIGIN = "origin"  # names whose replies a lake holds
 
 
@@ -147,8 +149,7 @@ class Pipeline:
         for number, moment in enumerate(moments):
             if isinstance(transport.clock, VirtualClock):
                 transport.clock.set(moment)
-            # One listing an hour is enough; it is the largest reply of all.
-            asked = [pair for pair in wanted if number == 0 or pair[1] != "instruments"]
+            asked = [pair for pair in wanted if number == 0 or pair[1] not in ONCE_AN_HOUR]
             swept = await capture_sweep(transport, asked, plan, self.settings.capture_deadline_s)
             if number == 0:
                 plan = replace(plan, listed=_once((*plan.listed, *_instruments(swept))))

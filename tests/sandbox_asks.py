@@ -65,6 +65,7 @@ PATHS: list[tuple[str, dict[str, str]]] = [
     ("/api/v5/public/open-interest", {"instType": "OPTION"}),
     ("/api/v5/public/mark-price", {"instType": "SWAP"}),
     ("/api/v5/public/funding-rate", {"instId": "BTC-USDT-SWAP"}),
+    ("/api/v5/public/position-tiers", {"instType": "SWAP", "tdMode": "isolated", "instFamily": "BTC-USD"}),
     ("/api/v5/market/tickers", {"instType": "SPOT"}),
     ("/api/v5/market/tickers", {"instType": "OPTION", "uly": "ETH-USD"}),
     ("/api/v5/market/index-tickers", {"quoteCcy": "USD"}),
@@ -81,6 +82,7 @@ PATHS: list[tuple[str, dict[str, str]]] = [
     ("/v5/market/tickers", {"category": "option", "baseCoin": "BTC"}),
     ("/v5/market/orderbook", {"category": "spot", "symbol": "BTCUSDT", "limit": "200"}),
     ("/v5/market/kline", {"category": "inverse", "symbol": "BTCUSD", "interval": "1", "limit": "60"}),
+    ("/v5/market/risk-limit", {"category": "inverse", "symbol": "BTCUSD"}),
     ("/v5/market/funding/history", {"category": "linear", "symbol": "ETHUSDT", "limit": "9"}),
     ("/v5/market/recent-trade", {"category": "linear", "symbol": "BTCUSDT", "limit": "1000"}),
 ]

@@ -66,6 +66,14 @@ GOOD: dict[str, dict[str, Any]] = {
         "low_iv_ann": 0.55,
         "close_iv_ann": 0.6,
     },
+    "margin_tiers": PERP
+    | {
+        "size_unit": "quote",
+        "size_floor_qty": 0.0,
+        "size_cap_qty": 1e6,
+        "initial_margin_frac": 0.01,
+        "maintenance_margin_frac": 0.005,
+    },
     "gas_prices": {
         "symbol": "ETH",
         "kind": "spot",

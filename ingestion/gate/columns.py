@@ -25,7 +25,7 @@ from ingestion.gate.rows import (
     TEXTS,
     Bound,
 )
-from ingestion.records import Candle, Instrument, OrderBook, Record
+from ingestion.records import Candle, Instrument, MarginTier, OrderBook, Record
 
 Bools = npt.NDArray[np.bool_]
 
@@ -50,6 +50,8 @@ def suspects(record: type[Record], table: pa.Table, venue: str) -> Bools:
         found |= _out_of_bound(table[name], bound, is_required=is_required)
     if record is Candle:
         found |= _no_candle(table)
+    if record is MarginTier:
+        found |= _no_tier(table)
     return found
 
 
@@ -135,3 +137,11 @@ def _are_within(numbers: npt.NDArray[np.float64]) -> bool:
 def _no_candle(table: pa.Table) -> Bools:
     low, high, first, last = (np.asarray(table[f"{name}_px"]) for name in ("low", "high", "open", "close"))
     return ~((low <= first) & (first <= high) & (low <= last) & (last <= high))
+
+
+def _no_tier(table: pa.Table) -> Bools:
+    floor, cap, initial, kept = (
+        np.asarray(table[name].to_numpy(), dtype=np.float64)
+        for name in ("size_floor_qty", "size_cap_qty", "initial_margin_frac", "maintenance_margin_frac")
+    )
+    return (cap <= floor) | ~(kept <= initial)  # no cap is NaN

@@ -21,7 +21,10 @@ from ingestion.runs import Memory
 ARCHIVED = frozenset({"trades", "candles", "funding_rates", "volatility_indices", "liquidations"})
 # One reply an hour tells of all of it.
 WHOLE_HOUR = frozenset(
-    {"instruments", "candles", "funding_rates", "volatility_indices", "liquidations", "stream_holes"}
+    {
+        *("instruments", "candles", "funding_rates", "volatility_indices", "liquidations"),
+        *("margin_tiers", "stream_holes"),
+    }
 )
 QUARTER = timedelta(minutes=15)
 # A row in which all of these are null says nothing.

@@ -24,6 +24,7 @@ from ingestion.records import (
     IndexPrice,
     Instrument,
     Liquidation,
+    MarginTier,
     OpenInterest,
     OptionQuote,
     OrderBook,
@@ -43,7 +44,10 @@ MAX_SNAPSHOT_AGE = timedelta(hours=24)
 MAX_TIME_TO_EXPIRY = timedelta(days=3650)  # the longest future or option ever listed ran under three years
 
 SNAPSHOTS = frozenset(
-    {OrderBook, SpotTicker, FutureTicker, PerpTicker, OptionQuote, OpenInterest, IndexPrice, GasPrice, PoolReserves}
+    {
+        *(OrderBook, SpotTicker, FutureTicker, PerpTicker, OptionQuote, OpenInterest, IndexPrice),
+        *(MarginTier, GasPrice, PoolReserves),
+    }
 )
 EVENTS = frozenset(
     {Trade, FundingRate, Candle, Liquidation, VolatilityIndex}
@@ -56,6 +60,7 @@ KINDS: dict[type[Record], frozenset[str]] = {
     IndexPrice: frozenset({"spot"}),
     FundingRate: frozenset({"perp"}),
     Liquidation: frozenset({"perp", "future", "option"}),
+    MarginTier: frozenset({"perp", "future"}),
     VolatilityIndex: frozenset({"option"}),
     GasPrice: frozenset({"spot"}),
     PoolReserves: frozenset({"spot"}),
@@ -87,6 +92,8 @@ BOUNDS = (
     Bound("greek_range", r"gamma|vega", 0, inf),
     # Venues cap one settlement at 4 % or less; beyond 5 % it is a percent or a yearly rate.
     Bound("funding_range", r"funding_rate", -0.05, 0.05),
+    # Of a position's value: a percent read as a decimal is a hundred times the other.
+    Bound("margin_range", r".+_margin_frac", 0, 1, is_open=True),
     Bound("gas_range", r".+_wei|.+_scalar|block_number|chain_id", 0, 2**62),
     Bound("gas_range", r"gas_used_frac", 0, 1),
     Bound("reserve_range", r".+_reserve_units", 0, 2**112 - 1, is_open=True),  # uint112; an empty pool has no price
@@ -218,6 +225,18 @@ def _shape(record: Record) -> Broken | None:
         if not (low <= record.open_px <= high and low <= record.close_px <= high):
             bar = f"open {record.open_px}, high {high}, low {low}, close {record.close_px}"
             return "candle_shape", f"{bar} (expected low ≤ open, close ≤ high)"
+    if isinstance(record, MarginTier):
+        return _tier(record)
+    return None
+
+
+def _tier(tier: MarginTier) -> Broken | None:
+    if tier.size_cap_qty is not None and tier.size_cap_qty <= tier.size_floor_qty:
+        sizes = f"sizes over {tier.size_floor_qty} up to {tier.size_cap_qty}"
+        return "tier_shape", f"{sizes}: expected a cap over the floor"
+    if tier.maintenance_margin_frac > tier.initial_margin_frac:
+        margins = f"initial {tier.initial_margin_frac}, maintenance {tier.maintenance_margin_frac}"
+        return "tier_shape", f"{margins}: expected no more to keep than to open"
     return None
 
 

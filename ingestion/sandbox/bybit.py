@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from ingestion.records import Kind
-from ingestion.sandbox import funding
+from ingestion.sandbox import funding, margins
 from ingestion.sandbox.listings import Listing
 from ingestion.sandbox.path import ASSETS, EPOCH, day_and_step, milliseconds
 from ingestion.sandbox.wire import Ask, Route, TurnedAway, levels, plain, whole
@@ -35,6 +35,7 @@ def routes() -> dict[str, Route]:
         "recent-trade": _recent_trades,
         "kline": _klines,
         "funding/history": _funding_history,
+        "risk-limit": _risk_limits,
     }
     return {f"/v5/market/{name}": Route(VENUE, _enveloped(answer)) for name, answer in answers.items()}
 
@@ -377,3 +378,11 @@ def _funding_history(ask: Ask) -> Row:
         for number in range(last, first - 1, -1)
     ]
     return {"category": category, "list": rows}
+
+
+def _risk_limits(ask: Ask) -> Row:
+    category = _category(ask)
+    if category not in ("linear", "inverse"):
+        raise _parameter("category")
+    rows = [row for place, one in enumerate(_chosen(ask)) for row in margins.bybit_limits(one, 10 * place)]
+    return {"category": category, "list": rows, "nextPageCursor": ""}

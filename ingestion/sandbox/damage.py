@@ -35,6 +35,8 @@ NUMBERS: Final = (
     "oi",
     "contract_size",
     "tickSz",
+    "maxSz",
+    "riskLimitValue",
 )
 NAMES: Final = ("instrument_name", "instId", "symbol")
 BOOK_SIDES: Final = (("bids", "asks"), ("b", "a"))

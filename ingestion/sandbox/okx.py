@@ -8,7 +8,7 @@ from collections.abc import Callable
 from math import log
 from typing import Final
 
-from ingestion.sandbox import funding, okx_history
+from ingestion.sandbox import funding, margins, okx_history
 from ingestion.sandbox.calendars import term_of
 from ingestion.sandbox.listings import Listing
 from ingestion.sandbox.okx_history import VENUE, Row, Rows, error, family_of, listing_of, named, of_type, parameter
@@ -27,6 +27,7 @@ def routes() -> dict[str, Route]:
         "public/open-interest": _open_interest,
         "public/mark-price": _mark_prices,
         "public/funding-rate": _funding_rate,
+        "public/position-tiers": _position_tiers,
         "market/tickers": _tickers,
         "market/index-tickers": _index_tickers,
         "market/books": _books,
@@ -314,3 +315,15 @@ def _books(ask: Ask) -> list[Row]:
             "seqId": ask.now_ms * 10,
         }
     ]
+
+
+def _position_tiers(ask: Ask) -> list[Row]:
+    """Of families of swaps and futures."""
+    if ask.query.get("tdMode") not in ("isolated", "cross"):
+        raise parameter("tdMode")
+    if ask.query.get("instType") not in ("SWAP", "FUTURES"):
+        raise parameter("instType")
+    if not (ask.query.get("uly") or ask.query.get("instFamily")):
+        raise parameter("instFamily")
+    families = {family_of(listing): listing for listing in of_type(ask)}
+    return [row for family, listing in families.items() for row in margins.okx_tiers(listing, family)]

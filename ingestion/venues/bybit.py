@@ -20,6 +20,7 @@ from ingestion.venues.bybit_market import next_instruments, order_books, parse_i
 from ingestion.venues.bybit_names import read_name, terms
 from ingestion.venues.bybit_stream import streams
 from ingestion.venues.bybit_tickers import parse_tickers
+from ingestion.venues.bybit_tiers import ask_risk_limits, parse_risk_limits
 
 MARKET = "/v5/market/"
 DEPTH = "200"
@@ -54,8 +55,12 @@ def _asked(plan: Plan) -> list[tuple[str, str]]:
     listed = set(plan.symbols("spot"))
     named = [f"{base}{quote}" for base in plan.underlyings for quote in SPOT_QUOTES]
     spot = [pair for pair in named if pair in listed or (not listed and pair.endswith(SPOT_QUOTES[0]))]
-    contracts = plan.symbols("perp", "future") or _usual(plan)
-    return [("spot", pair) for pair in spot] + _categorised(contracts)
+    return [("spot", pair) for pair in spot] + _contracts(plan)
+
+
+def _contracts(plan: Plan) -> list[tuple[str, str]]:
+    """Category and symbol of futures and perpetuals."""
+    return _categorised(plan.symbols("perp", "future") or _usual(plan))
 
 
 def _usual(plan: Plan) -> list[str]:
@@ -193,6 +198,12 @@ BYBIT = Venue(
             _settlements,
             is_archived=True,
             history="not stated",
+        ),
+        Endpoint(
+            "margin_tiers",
+            MARKET + "risk-limit",
+            parse_risk_limits,
+            lambda plan: ask_risk_limits(MARKET + "risk-limit", _contracts(plan)),
         ),
         Endpoint(
             "open_interest", MARKET + "open-interest", parse_open_interest, history="since the symbol was launched"

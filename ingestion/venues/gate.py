@@ -7,6 +7,7 @@ Sizes of futures count contracts; perpetuals are settled in USDT or, those price
 from ingestion.venues import gate_contracts as contracts
 from ingestion.venues import gate_futures as futures
 from ingestion.venues import gate_spot as spot
+from ingestion.venues import gate_tiers as tiers
 from ingestion.venues.base import Endpoint, Request, Venue
 from ingestion.venues.gate_names import terms
 from ingestion.venues.gate_paging import (
@@ -142,11 +143,17 @@ GATE = Venue(
             follow=next_liquidations,
             history=f"{NOT_STATED}, an hour a reply",
         ),
+        Endpoint(
+            "margin_tiers",
+            PERPS + "risk_limit_tiers",
+            tiers.parse_risk_limits,
+            lambda plan: ask_contracts(plan, "risk_limit_tiers", is_perp=True),
+        ),
     ),
     terms=terms,
     weight_per_minute=1_200,  # 200 in 10 s of each endpoint, by IP address
     retired={
-        "(/api/v4)?/futures/(usdt|btc)/risk_limit_table": "margins of large positions, which is none of our datasets",
+        "(/api/v4)?/futures/(usdt|btc)/risk_limit_table": "margin tiers by a table's name, which tells of no contract",
     },
     told_within=("open_interest",),
     known_as=("gate_futures", "gateio"),

@@ -17,6 +17,7 @@ from ingestion.venues.kucoin_futures_history import (
 )
 from ingestion.venues.kucoin_futures_names import BITCOIN_IN_DOLLARS, VENUE, read_name, terms
 from ingestion.venues.kucoin_futures_replies import order_books, parse_contracts, parse_tickers, parse_trades
+from ingestion.venues.kucoin_futures_tiers import parse_risk_limits
 from ingestion.venues.spans import epoch_ms, spans
 from ingestion.venues.wire import is_named
 
@@ -118,6 +119,17 @@ KUCOIN_FUTURES = Venue(
             is_archived=True,
             follow=next_funding_rates,
             history="not stated",
+        ),
+        Endpoint(
+            "margin_tiers",
+            API + "contracts/risk-limit/[^/]+",
+            parse_risk_limits,
+            lambda plan: [
+                Request(f"{API}contracts/risk-limit/{symbol}")
+                for symbol in _contracts(plan, is_perp=True)
+                if not read_name(symbol).is_inverse
+            ],
+            weight=5,
         ),
     ),
     terms=terms,

@@ -32,6 +32,7 @@ from ingestion.venues.okx_tickers import (
     parse_option_summary,
     parse_tickers,
 )
+from ingestion.venues.okx_tiers import ask_position_tiers, is_of_swaps, parse_position_tiers
 from ingestion.venues.wire import is_named
 
 PUBLIC = "/api/v5/public/"
@@ -249,6 +250,14 @@ OKX = Venue(
             is_archived=True,
             follow=next_liquidations,
             history="1 day",
+        ),
+        Endpoint(
+            "margin_tiers",
+            PUBLIC + "position-tiers",
+            parse_position_tiers,
+            lambda plan: ask_position_tiers(PUBLIC + "position-tiers", _families(plan)["SWAP"]),
+            weight=TEN_IN_2S,
+            when=is_of_swaps,
         ),
     ),
     streams=streams(_pairs, _contracts),
