@@ -1,4 +1,4 @@
-"""The market that `barograph hedge` sees: the last published hour, and the seeds of fees and margin tiers."""
+"""The market that `barograph hedge` sees: the last published hour, and the seed of fees."""
 
 import csv
 from collections.abc import Iterator
@@ -58,6 +58,7 @@ FUNDINGS = """
     select venue, kind, symbol, rate_per_hour from fct_funding where utc_hour = $hour and is_predicted
     qualify row_number() over (partition by venue, kind, symbol order by rate_ts desc) = 1
 """
+TIERS = f"select {', '.join(Tier.__struct_fields__)} from fct_margin_tiers where utc_hour = $hour order by all"  # noqa: S608
 # Units of the first currency per unit of the second, where a derivative met a spot pair of another currency.
 RATES = """
     with quotes as (
@@ -78,7 +79,6 @@ RATES = """
 
 Key = tuple[str, str, str]
 Row = TypeVar("Row", bound=msgspec.Struct)
-Dated = TypeVar("Dated", "Fee", Tier)
 
 
 class Fee(msgspec.Struct, frozen=True):
@@ -156,8 +156,8 @@ def read_market(connection: duckdb.DuckDBPyConnection) -> Market:
         carries=carries,
         days_to_expiry={key: days for key, (_, days) in bases.items()},
         usd_rates=_usd_rates(rates, terms, prices),
-        fees={(fee.venue, fee.kind): fee.taker_fee_frac for fee in _in_force(Fee, "fees", hour.date())},
-        tiers=list(_in_force(Tier, "margin_tiers", hour.date())),
+        fees={(fee.venue, fee.kind): fee.taker_fee_frac for fee in _fees_in_force(hour.date())},
+        tiers=[_struct(Tier, row) for row in rows(TIERS)],
     )
 
 
@@ -180,10 +180,10 @@ def _usd_rates(
     return {**{terms[key].underlying: usd_px for _, key, usd_px in sorted(spots)}, **known}
 
 
-def _in_force(row_type: type[Dated], seed: str, on: date) -> Iterator[Dated]:
-    with (SEEDS / f"{seed}.csv").open(newline="", encoding="utf-8") as stream:
+def _fees_in_force(on: date) -> Iterator[Fee]:
+    with (SEEDS / "fees.csv").open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
-            told = msgspec.convert({name: value or None for name, value in row.items()}, row_type, strict=False)
+            told = msgspec.convert({name: value or None for name, value in row.items()}, Fee, strict=False)
             if told.valid_from <= on and (told.valid_to is None or on < told.valid_to):
                 yield told
 

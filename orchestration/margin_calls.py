@@ -1,6 +1,5 @@
-"""Where a venue would take an isolated position over, by its published tiers. Formulas: docs/metrics/risk.md."""
+"""Where a venue would take an isolated position over, by its margin tiers. Formulas: docs/metrics/risk.md."""
 
-from datetime import date
 from typing import Literal
 
 import msgspec
@@ -9,21 +8,22 @@ from orchestration.positions import Position, coins
 
 
 class Tier(msgspec.Struct, frozen=True):
-    """A row of the seed `margin_tiers`: sizes over the floor up to the cap, in dollars or coin."""
+    """A row of `fct_margin_tiers`: sizes over the floor up to the cap, in dollars or coin."""
 
     venue: str
     kind: str
-    underlying: str
-    is_inverse: bool
-    size_unit: Literal["usd", "base"]
-    size_floor: float
-    size_cap: float | None
+    symbol: str
+    amount_unit: Literal["usd", "base"]
+    size_floor_qty: float
+    size_cap_qty: float | None
     initial_margin_frac: float
     maintenance_margin_frac: float
     margin_slope_frac_per_base: float
-    maintenance_deduction: float
-    valid_from: date
-    valid_to: date | None
+    maintenance_deduction_qty: float
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.venue, self.kind, self.symbol
 
 
 class NoMarginCall(ValueError):
@@ -33,23 +33,18 @@ class NoMarginCall(ValueError):
 def margin_call_px(position: Position, tiers: list[Tier], leverage: float) -> float:
     """The price at which equity has fallen to the maintenance margin, opened at entry. Raises NoMarginCall.
 
-    `tiers` are those in force. Linear: entry -/+ (IM - MM) / size; inverse: contracts / (PV +/- (IM - MM)).
+    `tiers` are the hour's. Linear: entry -/+ (IM - MM) / size; inverse: contracts / (PV +/- (IM - MM)).
     """
     terms = position.terms
     if terms.kind in ("spot", "option"):
         raise NoMarginCall(f"no tiers of {terms.kind}s" if terms.kind == "option" else "spot has no margin")
-    known = [
-        tier
-        for tier in tiers
-        if (tier.venue, tier.kind, tier.underlying, tier.is_inverse)
-        == (terms.venue, terms.kind, terms.underlying, terms.is_inverse)
-    ]
+    known = [tier for tier in tiers if tier.key == terms.key]
     if terms.is_quanto or not known:
         raise NoMarginCall("no tiers known of this contract")
     base = abs(coins(terms, position.quantity, position.entry_px))
     for tier in known:
-        size = base * position.entry_px if tier.size_unit == "usd" else base
-        if size > tier.size_floor and (tier.size_cap is None or size <= tier.size_cap):
+        size = base * position.entry_px if tier.amount_unit == "usd" else base
+        if size > tier.size_floor_qty and (tier.size_cap_qty is None or size <= tier.size_cap_qty):
             break
     else:
         raise NoMarginCall("no tier known of this size")
@@ -57,6 +52,6 @@ def margin_call_px(position: Position, tiers: list[Tier], leverage: float) -> fl
     least = tier.initial_margin_frac + slope
     if 1 / leverage < least:
         raise NoMarginCall(f"its tier allows leverage up to {1 / least:.4g}, not {leverage:g}")
-    gap = 1 / leverage - (tier.maintenance_margin_frac + slope - tier.maintenance_deduction / size)
+    gap = 1 / leverage - (tier.maintenance_margin_frac + slope - tier.maintenance_deduction_qty / size)
     toward = -gap if position.quantity > 0 else gap
     return position.entry_px / (1 - toward) if terms.is_inverse else position.entry_px * (1 + toward)

@@ -91,6 +91,7 @@ HOURLY_TABLES = (
     _hourly("fct_lead_lag", "facts", *INSTRUMENT, "reference_venue", "reference_kind", "reference_symbol", "utc_hour"),
     _hourly("fct_liquidations", "facts", *INSTRUMENT, "utc_hour"),
     _hourly("fct_leverage", "facts", *INSTRUMENT, "utc_hour"),
+    _hourly("fct_margin_tiers", "facts", *INSTRUMENT, "utc_hour", "size_floor_qty"),
     _hourly("fct_margin_stress", "facts", *INSTRUMENT, "utc_hour", "shock_frac"),
     _hourly("fct_realized_vol", "facts", "underlying", "utc_hour", "window_s", "bar_s"),
     _hourly("fct_pressure", "facts", "underlying", "utc_hour"),

@@ -48,7 +48,7 @@ WORDS = {
     *("contract_size", "quote_rate", "days_to_expiry", "years_to_expiry", "log_moneyness"),
     *("forward_source", "mark_iv_source", "bid_iv_reason", "mid_iv_reason", "ask_iv_reason", "mark_iv_reason"),
     *("fit_reason", "svi_a", "svi_b", "svi_rho", "svi_m", "svi_sigma"),
-    *("error_unit", "stated_p50", "error_mean", "error_p50", "error_p95", "error_max"),
+    *("evidence", "error_unit", "stated_p50", "error_mean", "error_p50", "error_p95", "error_max"),
     *("lowest_log_moneyness", "highest_log_moneyness", "least_density_log_moneyness"),
 }
 CONSTANTS = r"(?<![\w.])(10_?000|86_?400|3_?600|365|1e[46])(\.0)?(?![\w])"

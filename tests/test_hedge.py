@@ -21,6 +21,8 @@ deribit,BTC-PERPETUAL,-150000,97500,
 binance_usdm,BTCUSDT,0.5,97000,
 deribit,BTC-27MAR26-100000-C,2.5,0.031,
 okx,ETH-USD-SWAP,-500,3400,
+bybit,ETHUSDT,-2,3400,perp
+binance_coinm,ETHUSD_PERP,10,3400,
 """
 
 
@@ -73,7 +75,7 @@ class TestAPublishedHour:
 
         assert [(each["underlying"], each["positions_count"], each["unmeasured_count"]) for each in (btc, eth)] == [
             ("BTC", 3, 0),
-            ("ETH", 1, 0),
+            ("ETH", 3, 0),
         ]
         for figure in ("value_usd", "pnl_usd", "delta_base", "vega_usd"):
             assert btc[figure] == pytest.approx(sum(each[figure] for each in worths[:3])), figure
@@ -94,11 +96,18 @@ class TestAPublishedHour:
 
         assert told["positions"][0]["carry_usd_per_day"] == pytest.approx(150_000 * rate * 24)
 
-    def test_tiers_that_nobody_published_are_a_reason(self, told: dict[str, Any]) -> None:
-        deribit, *_, okx = told["positions"]
+    def test_tiers_are_those_that_the_venue_told_in_the_hour_or_else_the_seeds(self, told: dict[str, Any]) -> None:
+        """Ten times leverage, half a percent to keep: from 3,400 up by 9.5 % of it, of an inverse short of its coin."""
+        deribit, _, _, okx, bybit, _ = told["positions"]
 
         assert 0.05 < deribit["margin_call_move_frac"] < 0.15
-        assert (okx["margin_call_px"], okx["margin_reason"]) == (None, "no tiers known of this contract")
+        assert bybit["margin_call_px"] == pytest.approx(3_400 * 1.095)
+        assert okx["margin_call_px"] == pytest.approx(3_400 / (1 - 0.095))
+
+    def test_tiers_that_nobody_published_are_a_reason(self, told: dict[str, Any]) -> None:
+        *_, unknown = told["positions"]
+
+        assert (unknown["margin_call_px"], unknown["margin_reason"]) == (None, "no tiers known of this contract")
 
     def test_five_hedges_are_ranked_and_each_takes_the_delta(self, told: dict[str, Any]) -> None:
         for total in told["totals"]:

@@ -1,7 +1,7 @@
 """What positions are worth, what moves them, where margin ends, what a hedge costs, and how a file of them is read."""
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,7 @@ class TestWorth:
 class TestMarginCalls:
     """The figures that docs/metrics/risk.md works by hand: maintenance 0.4 %."""
 
-    TIER = Tier("v", "perp", "BTC", False, "usd", 0, 1e6, 0.008, 0.004, 0, 0, date(2020, 1, 1), None)
+    TIER = Tier("v", "perp", "L", "usd", 0, 1e6, 0.008, 0.004, 0, 0)
 
     @pytest.mark.parametrize(
         ("terms", "quantity", "leverage", "expected"),
@@ -152,7 +152,7 @@ class TestMarginCalls:
     def test_come_where_equity_is_the_maintenance_margin(
         self, terms: Terms, quantity: float, leverage: float, expected: float
     ) -> None:
-        tier = msgspec.structs.replace(self.TIER, is_inverse=terms.is_inverse)
+        tier = msgspec.structs.replace(self.TIER, symbol=terms.symbol)
 
         assert margin_call_px(Position(2, terms, quantity, 50_000), [tier], leverage) == pytest.approx(expected)
 

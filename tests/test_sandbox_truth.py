@@ -308,6 +308,23 @@ class TestRisk:
             assert base == pytest.approx(listing.usd_of(last, mid) / mid, rel=1e-5)
             assert change == pytest.approx(last / first - 1, abs=ROUNDING)
 
+    def test_margin_tiers_are_those_that_bybit_and_okx_tell_once_an_hour(self, published: Published) -> None:
+        """Of every contract up to 2, 10, 50 and 200 million dollars, of a coin taken for 50,000 or 2,500."""
+        found = rows(
+            published,
+            "select venue, kind, symbol, list(size_cap_qty order by size_cap_qty) as caps, "
+            "list(1 / initial_margin_frac order by size_cap_qty), any_value(amount_unit), any_value(underlying), "
+            "count(distinct captured_ts) from fct_margin_tiers where evidence = 'told' group by all",
+        )
+        told = {(venue, kind) for venue, kind, *_ in found}
+
+        assert told == {("bybit", "perp"), ("bybit", "future"), ("okx", "perp")}
+        for *_, caps, leverages, unit, underlying, captures in found:
+            px = 1 if unit == "usd" else {"BTC": 50_000, "ETH": 2_500}[underlying]
+            assert [cap * px for cap in caps] == pytest.approx([2e6, 1e7, 5e7, 2e8], rel=ROUNDING)
+            assert leverages == pytest.approx([100, 50, 20, 5], rel=ROUNDING)
+            assert captures == 1
+
     def test_a_shock_is_told_of_the_true_price_and_interest(self, published: Published, market: Market) -> None:
         """Mid and lots as served; tick and lot are the only difference from what the market holds."""
         for *listed, at, shock, px, usd, modelled, longs, shorts in rows(

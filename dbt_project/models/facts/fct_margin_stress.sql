@@ -58,7 +58,7 @@ positions as (
 
     select
         contracts.*,
-        tiers.definition_version,
+        tiers.definition_version_index,
         standard_positions.leverage,
         1.0 / standard_positions.leverage - (
             tiers.maintenance_margin_frac
@@ -73,10 +73,8 @@ positions as (
 
     cross join standard_positions
 
-    inner join {{ ref('margin_tiers') }} as tiers
-        on {{ matches('contracts', 'tiers', ['venue', 'kind', 'underlying', 'is_inverse']) }}
-        and {{ date_of('contracts.utc_hour') }} >= tiers.valid_from
-        and (tiers.valid_to is null or {{ date_of('contracts.utc_hour') }} < tiers.valid_to)
+    inner join {{ ref('int_margin_tiers_known') }} as tiers
+        on {{ matches('contracts', 'tiers', instrument_hour) }}
         and case
             when tiers.size_unit = 'usd' then standard_positions.position_usd
             else standard_positions.position_usd / contracts.derivative_px
@@ -129,7 +127,7 @@ rungs as (
         shocks.shock_frac,
         edges.derivative_px * (1 + shocks.shock_frac) as shocked_px,
         count(*) as positions_count,
-        max(edges.definition_version) as definition_version_index,
+        max(edges.definition_version_index) as definition_version_index,
         max(edges.long_liquidation_px) as nearest_long_liquidation_px,
         min(edges.short_liquidation_px) as nearest_short_liquidation_px,
         {%- for side, hit in [('long', '<='), ('short', '>=')] %}
