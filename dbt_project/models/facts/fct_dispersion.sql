@@ -39,16 +39,6 @@ newest as (
 
 ),
 
-aged as (
-
-    select
-        *,
-        max(captured_ts) over (partition by underlying, kind, minute_ts) as latest_ts
-
-    from newest
-
-),
-
 currencies as (
 
     select 1 as preference, 'USD' as told_asset
@@ -62,15 +52,13 @@ currencies as (
 candidates as (
 
     select
-        aged.*,
+        newest.*,
         currencies.preference,
         currencies.told_asset
 
-    from aged
+    from newest
 
     cross join currencies
-
-    where {{ epoch_s('aged.latest_ts') }} - {{ epoch_s('aged.captured_ts') }} <= {{ var("max_dispersion_skew_s") }}
 
 ),
 
@@ -107,6 +95,19 @@ told as (
 
 ),
 
+-- What cannot be told in a currency is not compared in it, and makes nothing else too old.
+aged as (
+
+    select
+        *,
+        max(captured_ts) over (partition by {{ moment | join(', ') }}, preference) as latest_ts
+
+    from told
+
+    where told_px is not null
+
+),
+
 -- A venue counts once, whatever it lists.
 venues as (
 
@@ -120,9 +121,9 @@ venues as (
         min(captured_ts) as first_ts,
         max(captured_ts) as last_ts
 
-    from told
+    from aged
 
-    where told_px is not null
+    where {{ epoch_s('latest_ts') }} - {{ epoch_s('captured_ts') }} <= {{ var("max_dispersion_skew_s") }}
 
     group by {{ moment | join(', ') }}, utc_hour, preference, told_asset, venue
 
