@@ -49,6 +49,10 @@ def planted(at: datetime) -> Chain:
         *priced("MIRRORED", at, 180, STRIKES, smile(MIRRORED, 180)),
         *priced("CROSSED", at, 180, STRIKES, smile(SMILE, 180)),
         *priced("CROSSED", at, 365, STRIKES, smile(SMILE, 365, 0.01)),
+        *priced("DIPPED", at, 60, STRIKES, smile(SMILE, 60)),
+        *priced("DIPPED", at, 100, STRIKES, smile(SMILE, 100, 0.02)),
+        *priced("DIPPED", at, 140, STRIKES, smile(SMILE, 140, 0.01)),
+        *priced("DIPPED", at, 200, STRIKES, smile(SMILE, 200, -0.01)),
         *priced("FEW", at, 30, [90, 95, 100, 105], lambda k: 0.5),
         *priced("FLAT", at, 91.25, [25 * 1.01**n for n in range(300)], lambda k: 0.6),
         *priced("TENFOLD", at, 91.25, [250 * 1.01**n for n in range(300)], lambda k: 0.6, forward=1_000.0),
@@ -229,6 +233,16 @@ class TestSlices:
         assert far["least_calendar_gap_frac"] == pytest.approx(-0.01, abs=1e-9)
         assert far["forward_vol_ann"] is None
 
+    def test_above_the_expiry_before_and_below_an_earlier_one_are_told_too(
+        self, warehouse: duckdb.DuckDBPyConnection
+    ) -> None:
+        """Variance falls by 0.02, rises by half of that, and at last above all."""
+        found = slices(warehouse, "underlying = 'DIPPED'")
+
+        assert [row["has_calendar_arbitrage"] for row in found] == [False, True, True, False]
+        assert [row["is_accepted"] for row in found] == [True, False, False, True]
+        assert [row["least_calendar_gap_frac"] for row in found[1:]] == pytest.approx([-0.02, -0.01, 0.01], abs=1e-9)
+
     def test_of_four_strikes_are_not_fitted(self, warehouse: duckdb.DuckDBPyConnection) -> None:
         [row] = slices(warehouse, "underlying = 'FEW'")
 
@@ -237,6 +251,18 @@ class TestSlices:
 
 
 class TestGrid:
+    def test_between_accepted_slices_total_variance_never_falls(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        found = rows(
+            warehouse,
+            "select tenor_days, implied_vol_ann from facts.fct_vol_surface_grid "
+            "where underlying = 'DIPPED' and log_moneyness = 0 order by tenor_days",
+        )
+        total = {row["tenor_days"]: row["implied_vol_ann"] ** 2 * row["tenor_days"] / 365 for row in found}
+
+        least = float(SMILE.total_variance(np.array(0.0)))
+        expected = {60: least, 90: least + 0.01 * 30 / 140, 180: least + 0.01 * 120 / 140}
+        assert total == pytest.approx(expected, abs=1e-9)
+
     def test_is_the_market_s_surface_where_it_is_quoted(
         self, warehouse: duckdb.DuckDBPyConnection, market: Market
     ) -> None:

@@ -127,14 +127,19 @@ def _measured(fitted: pd.DataFrame, k: Floats, w: Floats, vega: Floats) -> dict[
 
 
 def _calendar_gaps(fitted: pd.DataFrame, slice_: Svi, low: Floats, high: Floats) -> Floats:
-    """Least rise of total variance since the fitted expiry before, over the strikes quoted in both; NaN for the first.
+    """Least rise of total variance since any fitted expiry before, over the strikes quoted in both; NaN without one.
 
-    Beyond the quotes the wings of two slices cross where nobody trades.
+    Beyond the quotes the wings of two slices cross where nobody trades. Not the expiry before alone: where its variance
+    is too low, a later one above it may still stand below those before.
     """
-    look = fitted[SLICE[:3]]
-    is_first = ~(look == look.shift()).all(axis=1).to_numpy()
-    before = Svi(*(np.roll(each, 1) for each in slice_))
-    left, right = np.maximum(low, np.roll(low, 1)), np.minimum(high, np.roll(high, 1))
-    k = left[:, None] + np.linspace(0, 1, CALENDAR_POINTS) * np.maximum(right - left, 0)[:, None]
-    gap = np.min(slice_.total_variance(k) - before.total_variance(k), axis=1)
-    return np.where(is_first, np.nan, gap)
+    look = fitted.groupby(SLICE[:3], dropna=False, sort=False)
+    place = look.cumcount().to_numpy()
+    least = np.full(len(fitted), np.nan)
+    for expiries in range(1, int(place.max()) + 1):
+        row = np.flatnonzero(place >= expiries)
+        own, before = (Svi(*(each[of] for each in slice_)) for of in (row, row - expiries))
+        left, right = np.maximum(low[row], low[row - expiries]), np.minimum(high[row], high[row - expiries])
+        k = left[:, None] + np.linspace(0, 1, CALENDAR_POINTS) * (right - left)[:, None]
+        gap = np.min(own.total_variance(k) - before.total_variance(k), axis=1)
+        least[row] = np.fmin(least[row], np.where(left <= right, gap, np.nan))
+    return least

@@ -16,7 +16,7 @@ slices as (
 
 ),
 
--- Total variance at the money of the expiry before, which was measured there.
+-- Total variance at the money of the expiry before, which was measured there, and the greatest of all before.
 measured as (
 
     select
@@ -27,7 +27,10 @@ measured as (
         captured_ts,
         expiry_ts,
         lag(years_to_expiry) over (partition by {{ look }} order by expiry_ts) as previous_years_to_expiry,
-        lag(atm_total_variance) over (partition by {{ look }} order by expiry_ts) as previous_atm_total_variance
+        lag(atm_total_variance) over (partition by {{ look }} order by expiry_ts) as previous_atm_total_variance,
+        max(atm_total_variance) over (
+            partition by {{ look }} order by expiry_ts rows between unbounded preceding and 1 preceding
+        ) as greatest_atm_total_variance
 
     from slices
 
@@ -40,7 +43,8 @@ followed as (
     select
         slices.*,
         (slices.atm_total_variance - measured.previous_atm_total_variance)
-        / nullif(slices.years_to_expiry - measured.previous_years_to_expiry, 0) as forward_variance_ann
+        / nullif(slices.years_to_expiry - measured.previous_years_to_expiry, 0) as forward_variance_ann,
+        slices.atm_total_variance < measured.greatest_atm_total_variance as is_below_at_the_money
 
     from slices
 
@@ -59,7 +63,7 @@ judged as (
         end as has_butterfly_arbitrage,
         case
             when fit_reason is null
-                then coalesce(least_calendar_gap_frac < 0, false) or coalesce(forward_variance_ann < 0, false)
+                then coalesce(least_calendar_gap_frac < 0, false) or coalesce(is_below_at_the_money, false)
         end as has_calendar_arbitrage
 
     from followed
