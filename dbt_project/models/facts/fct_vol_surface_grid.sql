@@ -35,7 +35,7 @@ points as (
 
 ),
 
--- Each slice with the next in time: a tenor lies between one such pair, or between none.
+-- Each slice with the next in time: a tenor lies between one such pair, or between none. What two pairs share is the later's.
 pairs as (
 
     select
@@ -49,8 +49,9 @@ pairs as (
             "svi_a", "svi_b", "svi_rho", "svi_m", "svi_sigma"
         ] %}
         {{ column }} as near_{{ column }},
-        lead({{ column }}) over (partition by {{ look }} order by expiry_ts) as far_{{ column }}{{ "," if not loop.last }}
+        lead({{ column }}) over (partition by {{ look }} order by expiry_ts) as far_{{ column }},
         {%- endfor %}
+        lead(expiry_ts, 2) over (partition by {{ look }} order by expiry_ts) is null as is_last
 
     from slices
 
@@ -80,7 +81,10 @@ variances as (
 
     inner join tenors
         on pairs.near_days_to_expiry <= tenors.tenor_days
-        and pairs.far_days_to_expiry > tenors.tenor_days
+        and (
+            pairs.far_days_to_expiry > tenors.tenor_days
+            or (pairs.is_last and pairs.far_days_to_expiry = tenors.tenor_days)
+        )
 
     cross join points
 
