@@ -181,8 +181,11 @@ charged as (
         *,
         {% for name, usd in sizes.items() -%}
         sold_{{ name }}_usd - {{ usd }} * (1 - pool_fee_frac) as gross_{{ name }}_usd,
-        {{ usd }} * pool_fee_frac
-        + book_fee_frac * case when is_pool_bought then sold_{{ name }}_usd else {{ usd }} end as fees_{{ name }}_usd,
+        case
+            when sold_{{ name }}_usd is not null
+                then {{ usd }} * pool_fee_frac
+                    + book_fee_frac * case when is_pool_bought then sold_{{ name }}_usd else {{ usd }} end
+        end as fees_{{ name }}_usd,
         {% endfor -%}
         crossing_sold_usd - crossing_usd * (1 - pool_fee_frac) as crossing_gross_usd,
         crossing_usd * pool_fee_frac
@@ -243,7 +246,8 @@ final as (
         coin_transfer_usd + money_transfer_usd as transfer_usd,
         1000.0 * skew_s as skew_ms,
         is_measurable and is_fresh and skew_s <= {{ var("max_executable_skew_s") }} as is_executable,
-        is_worth_a_swap and crossing_base >= {{ last_of('base_sums') }} as is_depth_exhausted,
+        case when is_worth_a_swap then crossing_base >= {{ last_of('base_sums') }} when not is_worth_a_swap then false end
+            as is_depth_exhausted,
         definition_version,
         captured_ts
 
