@@ -15,6 +15,8 @@ series as (
         kind,
         symbol,
         utc_hour,
+        min(event_ts) as first_ts,
+        max(event_ts) as last_ts,
         count(previous_log_px) as moves_count,
         {{ ordered_sum('(log_px - previous_log_px) * (log_px - previous_log_px)', 'event_ts') }} as variance
 
@@ -33,6 +35,8 @@ reference_series as (
         kind as reference_kind,
         symbol as reference_symbol,
         utc_hour,
+        first_ts,
+        last_ts,
         moves_count,
         variance
 
@@ -46,16 +50,18 @@ covariances as (
 
 ),
 
-correlations as (
+-- Series that never traded at one time, the first put later by the lag, say nothing of each other: a sum of nothing is no zero.
+overlapping as (
 
     select
         covariances.*,
         series.moves_count,
+        series.variance,
         reference_series.moves_count as reference_moves_count,
-        case
-            when least(series.moves_count, reference_series.moves_count) >= {{ var("moves_needed") }}
-                then covariances.covariance / nullif(sqrt(series.variance * reference_series.variance), 0)
-        end as correlation
+        reference_series.variance as reference_variance,
+        {{ epoch_s('series.first_ts') }} + covariances.lag_ms / 1000.0 < {{ epoch_s('reference_series.last_ts') }}
+        and {{ epoch_s('reference_series.first_ts') }} < {{ epoch_s('series.last_ts') }} + covariances.lag_ms / 1000.0
+            as is_overlapping
 
     from covariances
 
@@ -65,6 +71,19 @@ correlations as (
         on {{ matches(
             'covariances', 'reference_series', ['reference_venue', 'reference_kind', 'reference_symbol', 'utc_hour']
         ) }}
+
+),
+
+correlations as (
+
+    select
+        *,
+        case
+            when is_overlapping and least(moves_count, reference_moves_count) >= {{ var("moves_needed") }}
+                then covariance / nullif(sqrt(variance * reference_variance), 0)
+        end as correlation
+
+    from overlapping
 
 ),
 
@@ -88,7 +107,7 @@ measured as (
         underlying,
         moves_count,
         reference_moves_count,
-        max(case when lag_ms = 0 then covariance end) as hy_covariance_frac,
+        max(case when lag_ms = 0 and is_overlapping then covariance end) as hy_covariance_frac,
         max(case when lag_ms = 0 then correlation end) as hy_correlation_frac,
         max(case when correlation_rank = 1 then correlation end) as best_correlation_frac,
         max(case when correlation_rank = 1 and correlation is not null then lag_ms / 1000.0 end) as lead_s,
