@@ -3,7 +3,8 @@
 import csv
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -11,6 +12,7 @@ from typing import IO, Any, TypeVar
 import duckdb
 import pyarrow.parquet as pq
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ingestion.hours import hour_of
@@ -24,6 +26,15 @@ ROWS_AT_ONCE = 100_000
 
 out = Console(width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True)
+
+
+@contextmanager
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner with elapsed time; the callback says what goes on now."""
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task(what)
+        yield lambda text: progress.update(task, description=text)
 
 
 def print_answer(store: Store, statement: str, form: str = "table") -> None:

@@ -2,22 +2,20 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ingestion.envelopes import Unreadable
 from ingestion.hours import HOUR, hour_of, hours_between
 from ingestion.storage import StorageError, Store
-from orchestration.answers import FORMS, as_table, err, out, print_answer, print_coverage, write_answer
+from orchestration.answers import FORMS, as_table, err, out, print_answer, print_coverage, working, write_answer
 from orchestration.candidates import Unpublishable
 from orchestration.options import (
     From,
@@ -71,15 +69,6 @@ imports = typer.Typer(no_args_is_help=True, help="Bring files of data vendors in
 app.add_typer(imports, name="import")
 
 
-@contextmanager
-def _working(what: str) -> Iterator[Callable[[str], None]]:
-    """A spinner with elapsed time; the callback says what goes on now."""
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task(what)
-        yield lambda text: progress.update(task, description=text)
-
-
 @app.command(epilog="Example: `barograph demo --day 2026-03-04`")
 def demo(
     day: Annotated[
@@ -89,12 +78,12 @@ def demo(
     warehouse_path: WarehousePath = None,
 ) -> None:
     """Simulate two days on the built-in exchange, through every gate, to tables and pictures. No network."""
-    from orchestration.demo import simulate
+    from orchestration.demo import simulate, span_of
 
     settings = replace(settings_of(lake_uri, warehouse_path), source="sandbox", base_url=None, venues=SIMULATED)
-    end = hour_of(instant("--day", day)).replace(hour=0) + timedelta(days=1)
-    with _working("starting") as say:
-        summary = simulate(settings, end - timedelta(days=2), end, say)
+    start, end = span_of(instant("--day", day), datetime.now(UTC))
+    with working("starting") as say:
+        summary = simulate(settings, start, end, say)
     summary.show(out)
 
 
@@ -112,15 +101,16 @@ def replay(
     """Take recorded replies through the whole pipeline, hour by hour as they were captured, and publish."""
     settings = settings_of(lake_uri, warehouse_path, venue)
 
-    from orchestration.history import publish_span
+    from orchestration.history import check_begun, publish_span
     from orchestration.pipeline import Pipeline
     from orchestration.recordings import read_envelopes
 
     first, last = span(start, end)
     pipeline = Pipeline(settings)
-    with _working("reading") as say:
+    with working("reading") as say:
         # All is read before anything is written.
         recorded = read_envelopes(paths, first, last, settings.venues)
+        check_begun(recorded.hours[-1] + HOUR, datetime.now(UTC))
         pipeline.claim("venues")
         recorded.write(pipeline.raw)
         for begin, finish in recorded.spans:
@@ -143,7 +133,7 @@ def capture(lake_uri: LakeUri = None, venue: Venues = None) -> None:
     from orchestration.running import run  # loads the assets of every venue that is known by now
 
     hour = hour_of(datetime.now().astimezone())
-    with _working("asking"):
+    with working("asking"):
         outcome = run(settings, "sweep", hour, hour + HOUR)
     out.print(f"captured {outcome.materialized_count} datasets into {hour:%Y-%m-%dT%H:00Z}")
 
@@ -183,7 +173,7 @@ def run_span(
     from orchestration.history import publish_span
 
     first, last = whole_hours(start, end)
-    with _working(f"{first:%Y-%m-%d %H:00} to {last:%Y-%m-%d %H:00}"):
+    with working(f"{first:%Y-%m-%d %H:00} to {last:%Y-%m-%d %H:00}"):
         publish_span(settings, "rebuild" if is_rebuild else "hourly", first, last)
     print_coverage(Store.open(settings.lake_uri), first, last)
 
@@ -209,7 +199,7 @@ def backfill(
     fetched = fetch(pipeline, hours, err)
     fetched.show(out)
     if is_built:
-        with _working("building") as say:
+        with working("building") as say:
             build(settings, hours, say)
         print_coverage(Store.open(settings.lake_uri), hours[0], hours[-1] + HOUR)
 
@@ -388,7 +378,7 @@ def _bring(
     brought = bring(Pipeline(settings), files, err, needs_checksum=needs_checksum)
     out.print(as_table(("file", "venue", "lines"), brought.files))
     if is_built and brought.hours:
-        with _working("building") as say:
+        with working("building") as say:
             build(replace(settings, venues=brought.venues), brought.hours, say)
         print_coverage(Store.open(settings.lake_uri), min(brought.hours), max(brought.hours) + HOUR)
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from ingestion.sandbox.path import CLOSES, OPENS
 from orchestration.pictures import draw
 from orchestration.pipeline import Pipeline
 from orchestration.published import Answer, query
 from orchestration.running import run
-from orchestration.settings import Settings
+from orchestration.settings import BadSetting, Settings
 
+DAY = timedelta(days=1)
 SWEEP_MINUTES = 15  # the market between two sweeps is there all the same; this only looks less often
 SHOWN = (
     "utc_hour, underlying, pressure_z, book_imbalance_10bps_frac, trade_imbalance_frac, perp_basis_bps, "
@@ -48,6 +50,15 @@ class Summary:
         console.print("  make dev    # the same definitions in the Dagster UI")
 
 
+def span_of(day: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """The day that holds this instant and the day before; raises BadSetting for what cannot be simulated whole."""
+    midnight = day.replace(hour=0, minute=0, second=0, microsecond=0)
+    first, last = OPENS + DAY, min(CLOSES, now.replace(hour=0, minute=0, second=0, microsecond=0)) - DAY
+    if not first <= midnight <= last:
+        raise BadSetting(f"--day {day:%Y-%m-%d}: expected a UTC day from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+    return midnight - DAY, midnight + DAY
+
+
 def simulate(settings: Settings, start: datetime, end: datetime, say: Callable[[str], None]) -> Summary:
     """
     Run [start, end), whole days, through Dagster in one run each for hours and days; draw the last day.
@@ -60,7 +71,7 @@ def simulate(settings: Settings, start: datetime, end: datetime, say: Callable[[
     say("building the days")
     run(settings, "daily", start, end)
     say("drawing")
-    day = end - timedelta(days=1)
+    day = end - DAY
     pipeline = Pipeline(settings)
     folder = settings.warehouse_path.parent / "demo"
     folder.mkdir(parents=True, exist_ok=True)

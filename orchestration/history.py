@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 
-from ingestion.hours import HOUR
-from orchestration.settings import Settings
+from ingestion.hours import HOUR, hour_of
+from orchestration.settings import BadSetting, Settings
 
 APART = timedelta(days=1)  # a run costs tens of seconds, an hour without anything new next to nothing
 
@@ -28,13 +28,26 @@ def build(settings: Settings, hours: Collection[datetime], say: Callable[[str], 
 
 
 def publish_span(settings: Settings, job: str, start: datetime, end: datetime) -> None:
-    """Run an hourly job over [start, end), then the daily one over those of its days that are over."""
+    """Run an hourly job over [start, end), then the daily one over those of its days that are over.
+
+    Raises BadSetting, and runs nothing, for hours that have not begun.
+    """
+    check_begun(end, datetime.now(UTC))
     from orchestration.running import run  # loads Dagster
 
     run(settings, job, start, end)
     days = closed_days(start, end, datetime.now(UTC))
     if days is not None:
         run(settings, "daily", *days)
+
+
+def check_begun(end: datetime, now: datetime) -> None:
+    """Raises BadSetting where a span of whole hours ends after the open hour: nobody could have seen what is in it."""
+    latest = hour_of(now) + HOUR
+    if end > latest:
+        raise BadSetting(
+            f"{end - HOUR:%Y-%m-%dT%H:00Z}: the hour has not begun (expected an end up to {latest:%Y-%m-%dT%H:00Z})"
+        )
 
 
 def closed_days(start: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime] | None:

@@ -5,8 +5,9 @@ from datetime import datetime
 import dagster as dg
 
 from ingestion.hours import hours_between
+from orchestration.options import EARLIEST
 
-FIRST_DAY = "2017-01-01"
+FIRST_DAY = f"{EARLIEST:%Y-%m-%d}"  # of the command line's instants too: what it takes has a partition
 
 # The open hour is a partition too: sweeps fill it.
 utc_hour = dg.HourlyPartitionsDefinition(start_date=f"{FIRST_DAY}-00:00", timezone="UTC", end_offset=1)
