@@ -128,35 +128,35 @@ class LocalStore(Store):
 
     def read(self, key: str) -> bytes:
         path = self._path(key)
-        with _told(path):
+        with _told(path, _READ):
             return path.read_bytes()
 
     def open_read(self, key: str) -> BinaryIO:
         path = self._path(key)
-        with _told(path):
+        with _told(path, _READ):
             return path.open("rb")
 
     def exists(self, key: str) -> bool:
         path = self._path(key)
-        with _told(path):
+        with _told(path, _READ):
             return path.is_file()
 
     def size(self, key: str) -> int:
         path = self._path(key)
-        with _told(path):
+        with _told(path, _READ):
             return path.stat().st_size
 
     def list(self, prefix: str) -> Names:
         start = _folder_of(prefix)
         found = []
-        for folder, _, names in os.walk(self._folder / start):
+        for folder, _, names in os.walk(self._folder / start, onerror=_unlisted):
             below = Path(folder).relative_to(self._folder)
             found += [(below / name).as_posix() for name in names if not name.endswith(_PARTIAL)]
         return sorted(key for key in found if key.startswith(prefix))
 
     def folders(self, prefix: str) -> Names:
         start = self._folder / _folder_of(prefix.rstrip("/") + "/" if prefix else "")
-        with _told(start):
+        with _told(start, _READ):
             return sorted(entry.name for entry in start.iterdir() if entry.is_dir()) if start.is_dir() else []
 
     def put_new(self, key: str, data: bytes) -> bool:
@@ -225,9 +225,16 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _unlisted(error: OSError) -> None:
+    """What cannot be listed is not empty; only what is no folder, or no more, is."""
+    if error.errno not in {errno.ENOENT, errno.ENOTDIR}:
+        with _told(Path(error.filename), _READ):
+            raise error
+
+
+_READ = "not permitted (expected what this user may read)"
+_WRITE = "not permitted (expected a folder that this user may write)"
 _REASONS = {
-    errno.EACCES: "not permitted (expected a folder that this user may write)",
-    errno.EPERM: "not permitted (expected a folder that this user may write)",
     errno.EROFS: "read-only file system (expected a folder that this user may write)",
     errno.ENOSPC: "the disk is full (expected free space)",
     errno.EDQUOT: "the disk quota is used up (expected free space)",
@@ -238,7 +245,7 @@ _REASONS = {
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path, forbidden: str = _WRITE) -> Iterator[None]:
     """Turn an operating system error into one line that names the path."""
     try:
         yield
@@ -246,4 +253,6 @@ def _told(path: Path) -> Iterator[None]:
         raise Missing(f"{path}: does not exist (expected an object)") from error
     except OSError as error:
         reason = _REASONS.get(error.errno or 0) or error.strerror or type(error).__name__
+        if isinstance(error, PermissionError):
+            reason = forbidden
         raise StorageError(f"{path}: {reason}") from error

@@ -174,6 +174,26 @@ class TestADisk:
         )
         assert said == f"{tmp_path}: not permitted (expected a folder that this user may write)"
 
+    def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(self, tmp_path: Path) -> None:
+        """Who may not see the replies of an hour would build it without them."""
+        (tmp_path / "raw").symlink_to("raw")  # whoever asks, a loop cannot be followed
+        store = Store.open(str(tmp_path))
+
+        with pytest.raises(StorageError, match=rf"^{tmp_path}/raw: Too many levels of symbolic links"):
+            store.list("raw/")
+        assert store.list("nowhere/") == []
+
+    def test_who_may_not_read_is_told_so(self, tmp_path: Path) -> None:
+        (tmp_path / "raw").mkdir(mode=0)
+        for ask in ("list('raw/')", "folders('raw/')", "read('raw/a')"):
+            said = in_child(
+                "import os",
+                "if os.geteuid() == 0: os.setuid(65534)  # root may read anything",
+                f"Store.open({str(tmp_path)!r}).{ask}",
+            )
+            assert said.startswith(f"{tmp_path}/raw")
+            assert said.endswith(": not permitted (expected what this user may read)")
+
     def test_a_file_where_the_folder_should_be_fails_its_check(self, tmp_path: Path) -> None:
         (tmp_path / "lake").write_bytes(b"")
         with pytest.raises(StorageError, match="lake: a file stands where a folder is needed"):
