@@ -4,7 +4,7 @@ import csv
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -18,6 +18,7 @@ from rich.table import Table
 from ingestion.hours import hour_of
 from ingestion.storage import Store
 from orchestration.published import QueryRefused, first_line, only_reading, open_published, query, rows_as_json
+from orchestration.settings import BadSetting
 
 T = TypeVar("T")
 
@@ -69,14 +70,29 @@ def print_coverage(store: Store, start: datetime | None = None, end: datetime | 
 
 def write_answer(store: Store, statement: str, form: str, path: Path) -> int:
     """Write all rows of a query to a file as JSON, CSV or Parquet, whole or not at all; returns how many bytes."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     writers = {"json": _json_to, "csv": _csv_to, "parquet": _parquet_to}
-    try:
+    with whole_file("--output", path) as partial:
         _of_all_rows(store, statement, lambda cursor: writers[form](cursor, partial))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path.stat().st_size
+
+
+@contextmanager
+def whole_file(option: str, path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its place at the end, and is gone after a failure; raises BadSetting.
+
+    What is there and no file, a folder or a device, is left alone.
+    """
+    partial = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        if path.exists() and not path.is_file():
+            raise BadSetting(f"{option} {path}: no file is there (expected a file, or a free name in a folder)")
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        raise BadSetting(f"{option} {path}: {error.strerror} (expected a file that this user may write)") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> Table:

@@ -269,7 +269,8 @@ def sql(
     """Query what is published, read-only."""
     known_form(form, FORMS)
     if (form == "parquet" and output is None) or (form == "table" and output is not None):
-        raise BadSetting(f"--format {form} --output {output}: expected a file with parquet and none with table")
+        told = f"--format {form} --output {output}" if output else f"--format {form} without --output"
+        raise BadSetting(f"{told}: expected --output with parquet, and with it json, csv or parquet")
     store = Store.open(settings_of(lake_uri).lake_uri)
     if output is None:
         print_answer(store, statement, form)

@@ -69,7 +69,8 @@ class Status(msgspec.Struct, frozen=True):
     lag_s: float | None  # from the end of the last published hour to now
     tables: list[TableStatus]
     venues: list[VenueStatus]
-    unpublished: list[str] | None  # partitions that passed their tests and wait; null where the warehouse is in use
+    unpublished: list[str] | None  # partitions that passed their tests and wait; null where the warehouse is not read
+    warehouse_reason: str | None = None  # why it is not: in use, not permitted, or no warehouse
 
     def as_json(self) -> str:
         return msgspec.json.encode(self).decode()
@@ -91,7 +92,7 @@ class Status(msgspec.Struct, frozen=True):
             title = f"Datasets of {self.last_hour:%Y-%m-%dT%H:00Z}"
             console.print(as_table(("venue", "data", "gap", "held", "last captured"), venues, title))
         if self.unpublished is None:
-            console.print("warehouse: in use by another process")
+            console.print(f"warehouse: {self.warehouse_reason}", highlight=False, markup=False, soft_wrap=True)
         else:
             console.print(f"warehouse: {len(self.unpublished)} tested partitions wait to be published")
             for line in self.unpublished[:10]:
@@ -102,7 +103,8 @@ def read_status(store: Store, warehouse_path: Path, now: datetime) -> Status:
     """Look at a deployment; changes nothing and waits for nobody."""
     pointer = current(store)
     if pointer is None:
-        return Status(store.root, _origin(store), now, None, None, None, None, [], [], _waiting({}, warehouse_path))
+        waiting, reason = _waiting({}, warehouse_path)
+        return Status(store.root, _origin(store), now, None, None, None, None, [], [], waiting, reason)
     tables = [TableStatus(*row) for row in query(store, TABLES).rows]
     last_hour = query(store, LAST_HOUR).rows
     hour = last_hour[0][-1] if last_hour else None
@@ -112,6 +114,7 @@ def read_status(store: Store, warehouse_path: Path, now: datetime) -> Status:
             store, "select table_name, partition_ts, rows_count, content_hash from published_partitions"
         ).rows
     }
+    waiting, reason = _waiting(shown, warehouse_path)
     return Status(
         lake=store.root,
         origin=_origin(store),
@@ -122,7 +125,8 @@ def read_status(store: Store, warehouse_path: Path, now: datetime) -> Status:
         lag_s=(now - hour - timedelta(hours=1)).total_seconds() if hour else None,
         tables=tables,
         venues=[VenueStatus(*row[:-1]) for row in last_hour],
-        unpublished=_waiting(shown, warehouse_path),
+        unpublished=waiting,
+        warehouse_reason=reason,
     )
 
 
@@ -133,16 +137,17 @@ def _origin(store: Store) -> str | None:
         return None
 
 
-def _waiting(shown: dict[tuple[str, datetime], str], warehouse_path: Path) -> list[str] | None:
-    """Certified partitions that readers do not have as they were certified."""
+def _waiting(shown: dict[tuple[str, datetime], str], warehouse_path: Path) -> tuple[list[str], None] | tuple[None, str]:
+    """Certified partitions that readers do not have as they were certified, or why nobody can tell."""
     if not warehouse_path.exists():
-        return []
+        return [], None
     try:
         known = certified(warehouse_path)
-    except WarehouseBusy:
-        return None
-    return [
+    except WarehouseBusy as error:
+        return None, str(error)
+    waiting = [
         f"{name} {start:%Y-%m-%dT%H:%MZ}"
         for (name, start), content in sorted(known.items())
         if name not in KEPT and content != "no rows" and shown.get((name, start)) != content
     ]
+    return waiting, None

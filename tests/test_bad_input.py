@@ -89,7 +89,8 @@ BAD_ARGUMENTS = [
     (("sandbox", "--fault", "deribit:nonsense"), ("deribit:nonsense", "expected venue:path expression:kind:share")),
     (("sandbox", "--fault", "deribit:/x:melted:1.0"), ("melted", "expected one of 429")),
     (("sql", "select 1", "--format", "xml"), ("xml", "expected table, json, csv, parquet")),
-    (("sql", "select 1", "--format", "parquet"), ("parquet", "expected a file")),
+    (("sql", "select 1", "--format", "parquet"), ("--format parquet without --output: expected --output",)),
+    (("sql", "select 1", "--output", "x"), ("--format table --output x: expected", "json, csv or parquet")),
     (("status", "--format", "xml"), ("xml", "expected table, json")),
     (
         ("sql", "select 1", "--lake-uri", "ftp://host/lake"),

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from orchestration.pictures import FAMILIES, NothingToDraw, draw
 from orchestration.pictures.books import time_edges
 from orchestration.pictures.looks import line, short
-from orchestration.settings import Settings
+from orchestration.settings import BadSetting, Settings
 from tests.world import HOUR_0, store_of
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -37,6 +37,11 @@ class TestNothingIsWritten:
     def test_of_a_family_that_there_is_not(self, good_hour: Settings, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"^draw 'greeks': no such family \(expected one of arbitrage, books, "):
             draw(store_of(good_hour), "greeks", tmp_path / "out", underlying="BTC")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_of_another_kind_of_picture(self, good_hour: Settings, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match=r"vol\.pdf: no picture of that kind is drawn \(expected a \.png"):
+            draw(store_of(good_hour), "vol", tmp_path / "vol.pdf", underlying="BTC")
         assert list(tmp_path.iterdir()) == []
 
     def test_of_an_underlying_without_rows(self, good_hour: Settings, tmp_path: Path) -> None:
@@ -64,7 +69,7 @@ class TestNothingIsWritten:
 
     def test_where_a_picture_cannot_be_put_and_what_was_there_stays(self, good_hour: Settings, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("kept")
-        with pytest.raises(OSError, match="file"):
+        with pytest.raises(BadSetting, match=r"^--out .*/file/out\.png: .* \(expected a file that this user may write"):
             draw(store_of(good_hour), "pressure", tmp_path / "file" / "out.png", underlying="BTC")
         assert [path.read_text() for path in tmp_path.iterdir()] == ["kept"]
 

@@ -1,12 +1,14 @@
 """`barograph status` tells how a deployment stands; `barograph sql` writes answers to files, whole or not at all."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from ingestion.storage import Store
@@ -85,6 +87,18 @@ def test_a_warehouse_in_use_is_said_and_not_waited_for(published: tuple[Path, Pa
         assert told(lake, warehouse).unpublished is None
 
 
+def test_a_warehouse_that_is_none_is_not_called_one_in_use(
+    published: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, warehouse = published
+    warehouse.write_text("a letter")
+    status = told(lake, warehouse)
+    status.show(Console())
+
+    assert status.unpublished is None
+    assert f"warehouse: {warehouse}: cannot be opened (expected a DuckDB file" in capsys.readouterr().out
+
+
 class TestTheCommands:
     def test_status_is_for_people_and_for_programs(self, published: tuple[Path, Path]) -> None:
         where = ["--lake-uri", str(published[0]), "--warehouse-path", str(published[1])]
@@ -120,3 +134,25 @@ class TestTheCommands:
         assert done.exit_code != 0
         assert file.read_bytes() == b"before"
         assert not list(tmp_path.glob(".kept*"))
+
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("folder", "no file is there (expected a file, or a free name in a folder)"),
+            ("pipe", "no file is there (expected a file, or a free name in a folder)"),
+            ("nowhere/books.csv", "No such file or directory (expected a file that this user may write)"),
+        ],
+    )
+    def test_an_answer_takes_the_place_of_a_file_alone(
+        self, published: tuple[Path, Path], tmp_path: Path, name: str, told: str
+    ) -> None:
+        """Of a device, such as /dev/null, a file was made."""
+        (tmp_path / "folder").mkdir()
+        os.mkfifo(tmp_path / "pipe")
+        before = sorted(path.name for path in tmp_path.iterdir())
+        asked = ["sql", "select 1", "--format", "csv", "--output", str(tmp_path / name)]
+        done = CliRunner().invoke(app, [*asked, "--lake-uri", str(published[0])])
+
+        assert str(done.exception) == f"--output {tmp_path / name}: {told}"
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
+        assert (tmp_path / "pipe").is_fifo()

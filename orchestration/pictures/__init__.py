@@ -1,6 +1,5 @@
 """Pictures of published tables, one family of metrics a file: `draw` makes any of them, whole or not at all."""
 
-import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from ingestion.storage import Store
+from orchestration.answers import whole_file
 from orchestration.pictures import arbitrage, books, carry, flow, positioning, pressure, risk, vol
 from orchestration.pictures.selection import NothingToDraw, Selection, last_day
 from orchestration.published import reading
@@ -16,6 +16,7 @@ from orchestration.published import reading
 __all__ = ["FAMILIES", "NothingToDraw", "draw"]
 
 DPI = 130
+OTHER_PICTURES = (".gif", ".jpeg", ".jpg", ".pdf", ".svg", ".webp")  # a folder of such a name is a slip
 DAY = timedelta(days=1)
 
 
@@ -51,10 +52,12 @@ def draw(
     """Draw one family into `out`, a .png or a folder that is made; returns the file.
 
     Without a span it is the last published day, with one end of it 24 hours or up to the last published hour.
-    Raises ValueError for a family that there is not, NothingToDraw where no rows are published, StorageError, OSError.
+    Raises ValueError for no such family or a file that cannot be, NothingToDraw without rows, StorageError.
     """
     if family not in FAMILIES:
         raise ValueError(f"draw {family!r}: no such family (expected one of {', '.join(FAMILIES)})")
+    if out.suffix.lower() in OTHER_PICTURES and not out.is_dir():
+        raise ValueError(f"--out {out}: no picture of that kind is drawn (expected a .png or a folder)")
     known = FAMILIES[family]
     path = out if out.suffix == ".png" else out / f"{family}_{underlying}.png"
     with reading(store) as connection:
@@ -62,11 +65,7 @@ def draw(
             first, last = last_day(connection, known.table, underlying)
             start, end = start or (first if end is None else end - DAY), end or last
         figure = known.draw(Selection(connection, underlying, start, end, venue))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.png")
-    try:
+    with whole_file("--out", path) as partial:
+        path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(partial, dpi=DPI)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path
