@@ -29,9 +29,15 @@ def read_positions(path: Path, market: Market) -> list[Position]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            positions = list(_positions(csv.DictReader(stream, strict=True), path.name, market))
-    except (UnicodeDecodeError, csv.Error) as error:
+            reader = csv.DictReader(stream, strict=True)
+            try:
+                positions = list(_positions(reader, path.name, market))
+            except csv.Error as error:
+                raise BadPosition(f"{path.name} after line {reader.line_num}: {error} (expected CSV)") from error
+    except UnicodeDecodeError as error:
         raise BadPosition(f"{path.name}: {error} (expected CSV in UTF-8)") from error
+    except OSError as error:
+        raise BadPosition(f"{path}: {error.strerror} (expected a CSV of positions)") from error
     if not positions:
         raise BadPosition(f"{path.name}: no positions (expected at least one line below {','.join(COLUMNS)})")
     return positions
@@ -42,7 +48,8 @@ def _positions(reader: "csv.DictReader[str]", name: str, market: Market) -> Iter
     missing = [column for column in COLUMNS if column not in header]
     if missing:
         raise BadPosition(
-            f"{name} line 1: no column {', '.join(missing)} (expected {','.join(COLUMNS)} and perhaps kind)"
+            f"{name} line 1: no column {', '.join(missing)} in {','.join(header)[:80]!r} "
+            f"(expected {','.join(COLUMNS)} and perhaps kind)"
         )
     twice = [column for column in dict.fromkeys(header) if column and header.count(column) > 1]
     if twice:
@@ -92,7 +99,8 @@ def _found(venue: str, symbol: str, kind: str, market: Market, where: str) -> Te
                     f"{where}: {venue} {symbol!r} expired at {expiry_ts:%Y-%m-%dT%H:%MZ}, before {hour} was over "
                     "(expected a contract of that hour)"
                 )
-        like = difflib.get_close_matches(symbol, sorted({s for v, _, s in market.terms if v == venue}), 3)
+        spelled = {s.casefold(): s for v, _, s in sorted(market.terms) if v == venue}  # case aside: `btcusdt`
+        like = [spelled[each] for each in difflib.get_close_matches(symbol.casefold(), sorted(spelled), 3)]
         told = f"expected a symbol of dim_instruments{', perhaps ' + ' or '.join(like) if like else ''}"
         raise BadPosition(f"{where}: {' '.join(filter(None, (venue, kind, symbol)))!r} is unknown at {hour} ({told})")
     if len(found) > 1:

@@ -329,7 +329,13 @@ class TestTheFile:
     @pytest.mark.parametrize(
         ("text", "told"),
         [
-            ("", "line 1: no column venue, symbol, quantity, entry (expected venue,symbol,quantity,entry"),
+            ("", "line 1: no column venue, symbol, quantity, entry in '' (expected venue,symbol,quantity,entry"),
+            ("Venue;Symbol\n", "line 1: no column venue, symbol, quantity, entry in 'Venue;Symbol' (expected"),
+            ('venue,symbol,quantity,entry\nv,L,1,1\nv,"L"x,1,1\n', "after line 2: ',' expected after '\"' (expected"),
+            (
+                "venue,symbol,quantity,entry\nv,both,1,1\n",
+                "is unknown at 2026-03-04T10:00Z (expected a symbol of dim_instruments, perhaps BOTH",
+            ),
             ("venue,symbol,entry\nv,L,1\n", "line 1: no column quantity"),
             (
                 "venue,symbol,quantity,entry,quantity\nv,L,1,1,2\n",
@@ -367,3 +373,10 @@ class TestTheFile:
 
         assert told in str(refused.value)
         assert "\n" not in str(refused.value)
+
+    @pytest.mark.parametrize(("name", "told"), [("no.csv", "No such file or directory"), (".", "Is a directory")])
+    def test_a_file_that_is_none_is_named(self, tmp_path: Path, name: str, told: str) -> None:
+        with pytest.raises(BadPosition) as refused:
+            read_positions(tmp_path / name, MARKET)
+
+        assert str(refused.value) == f"{tmp_path / name}: {told} (expected a CSV of positions)"
