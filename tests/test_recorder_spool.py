@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ingestion.envelopes import Envelope
 from ingestion.raw import RawZone
 from ingestion.recorder.spool import Spool, read_mark
@@ -58,6 +60,27 @@ class TestTheBuffer:
         assert 15 <= sum(fitted) <= 20
         assert fitted == sorted(fitted, reverse=True)  # the first are kept, the rest refused
         assert (lost, len(written)) == (0, sum(fitted))
+
+    def test_says_why_nothing_is_written_while_it_tries_again(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A full disk was told of only at the end, or once the buffer was full."""
+        store = Failing(Store.open(str(tmp_path / "lake")))
+
+        async def write() -> int:
+            spool = Spool(RawZone(store), "toy", SystemClock(), max_object_bytes=1)
+            spool.put(frame(1, spool.stamp()))
+            writing = asyncio.create_task(spool.run())
+            async with asyncio.timeout(60):
+                while not caplog.messages:
+                    await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            store.is_broken = False
+            return await spool.close()
+
+        assert asyncio.run(write()) == 0
+        assert caplog.messages == ["toy: nothing is written, attempt 1 failed (disk full)"]
 
     def test_an_end_without_a_word_is_found_by_the_next(self, tmp_path: Path) -> None:
         raw = raw_zone(tmp_path)

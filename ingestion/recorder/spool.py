@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from ingestion.envelopes import Envelope
 from ingestion.hours import hour_of
@@ -141,6 +141,7 @@ class Spool:
             retry=retry_if_exception_type(StorageError),
             wait=wait_random_exponential(multiplier=0.5, max=30),
             stop=stop_after_delay(stop) if stop is not None else _never,
+            before_sleep=self._tell,
             reraise=True,
         )
         await retrying(asyncio.to_thread, self._raw.write, self._venue, RAW_DATASET, hour, part)
@@ -148,6 +149,13 @@ class Spool:
         self._waiting_bytes -= size
         self.written_count += len(part)
         await self._mark(is_ended=False, at=part[-1].at)
+
+    def _tell(self, failed: RetryCallState) -> None:
+        """Say at each doubling of the attempts that nothing is written, and why: a full disk may stay so for hours."""
+        number = failed.attempt_number
+        if failed.outcome is not None and number & (number - 1) == 0:
+            error = failed.outcome.exception()
+            LOG.warning("%s: nothing is written, attempt %d failed (%s)", self._venue, number, error)
 
     async def _mark(self, *, is_ended: bool, at: datetime | None = None) -> None:
         await asyncio.to_thread(self._put_mark, Mark(at or self._clock.now(), is_ended))
