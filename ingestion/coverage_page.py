@@ -1,4 +1,4 @@
-"""docs/coverage.md, made of the venues: `python -m ingestion.coverage_page > docs/coverage.md`."""
+"""docs/coverage.md, made of the venues: `.venv/bin/python -m ingestion.coverage_page > docs/coverage.md`."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ back as *history* says; all others exist only when they are looked at. An endpoi
 understood in recordings. What is told *within* comes inside the replies about something else; what only a *stream*
 tells of has rows while it is recorded.
 
-This page is made from the venues: `python -m ingestion.coverage_page > docs/coverage.md`.
+This page is made from the venues: `.venv/bin/python -m ingestion.coverage_page > docs/coverage.md`.
 """
 
 

@@ -25,7 +25,7 @@ def section(venue: Venue, text: str) -> str:
 
 
 def test_the_committed_page_is_the_generated_one() -> None:
-    """`python -m ingestion.coverage_page > docs/coverage.md` makes it."""
+    """`.venv/bin/python -m ingestion.coverage_page > docs/coverage.md` makes it."""
     assert PAGE.read_text() == page(VENUES.values())
 
 

@@ -14,7 +14,7 @@ from ingestion.records import DATASETS
 from ingestion.sandbox.faults import KINDS
 from ingestion.venues import VENUES
 from orchestration.cli import app
-from orchestration.settings import Settings
+from orchestration.settings import SIMULATED, Settings
 from orchestration.tables import DAILY_TABLES, HOURLY_TABLES
 
 ROOT = Path(__file__).parents[1]
@@ -134,6 +134,14 @@ class TestMetrics:
 
         assert words - known - {"known_at", "published_partitions"} == set()
 
+    def test_the_worked_hour_of_coverage_has_the_cells_of_the_demonstration(self) -> None:
+        told = re.search(r"Hour 02:00 has (\d+) cells; .*: ([\d.]+) / (\d+) = ([\d.]+),", METRICS[0].read_text())
+        cells = sum(len(VENUES[name].expected) for name in SIMULATED)
+
+        assert told
+        assert (int(told[1]), float(told[2]), int(told[3])) == (cells, cells - 0.25, cells)
+        assert float(told[4]) == round((cells - 0.25) / cells, 4)
+
     def test_the_weights_are_those_of_the_seed(self) -> None:
         lines = (ROOT / "dbt_project" / "seeds" / "pressure_weights.csv").read_text().splitlines()[1:]
         weights = {family: float(weight) for _, family, _, weight, *_ in (line.split(",") for line in lines)}
@@ -198,6 +206,14 @@ class TestCommands:
             found = [COMMANDS[command], *getattr(COMMANDS[command], "commands", {}).values()]  # `import` has commands
             options = {option for each in found for parameter in each.params for option in parameter.opts}
             assert set(re.findall(r"(?<!\S)\[?(--[a-z-]+)", rest)) <= options, (command, rest)
+
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+    def test_modules_are_run_by_the_environments_own_python(self, page: Path) -> None:
+        """By another they fail, and a page that they were to write anew is empty."""
+        assert (
+            re.findall(r"(?<!\.venv/bin/)\bpython -m ingestion\S*|(?<!/bin/)\bpython -m tests\S*", page.read_text())
+            == []
+        )
 
     def test_all_are_told(self) -> None:
         told = set(re.findall(r"barograph ([a-z]+)", "".join(page.read_text() for page in PAGES)))

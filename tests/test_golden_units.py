@@ -178,7 +178,7 @@ def test_intervals_told_in_replies_are_those_documented_for_their_time(replies: 
 
 
 def test_the_page_is_made_of_the_table() -> None:
-    """`python -m tests.units_page` makes it."""
+    """`.venv/bin/python -m tests.units_page` makes it."""
     assert PAGE.read_text() == page(UNITS)
 
 

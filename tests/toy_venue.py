@@ -105,6 +105,8 @@ GOOD: dict[str, dict[str, Any]] = {
 
 
 def row(dataset: str, **changes: Any) -> dict[str, Any]:
+    if dataset not in GOOD:
+        raise LookupError(f"GOOD of tests/toy_venue.py has no row of {dataset!r} (expected one of every dataset)")
     return {**GOOD[dataset], "event_ts": AT.isoformat(), **changes}
 
 

@@ -1,4 +1,4 @@
-"""docs/units.md, made of tests/golden_units/*.csv: `python -m tests.units_page` writes it."""
+"""docs/units.md, made of tests/golden_units/*.csv: `.venv/bin/python -m tests.units_page` writes it."""
 
 import csv
 import re
@@ -21,7 +21,7 @@ and every recorded trade, open interest and volume whose payload states its own 
 - *Counts* is what sizes, trades and open interest are told in. Funding is a decimal, positive if longs pay.
 - Volatilities and greeks arrive as the column says; in the lake volatilities are decimals a year.
 
-This page is made from `tests/golden_units/`: `python -m tests.units_page`.
+This page is made from `tests/golden_units/`: `.venv/bin/python -m tests.units_page`.
 """
 _HEADINGS = (
     *("kind", "symbol", "price", "base coin", "dollars", "open interest counts", "volatility", "funding", "every"),
