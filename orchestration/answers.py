@@ -12,6 +12,7 @@ from typing import IO, Any, TypeVar
 import duckdb
 import pyarrow.parquet as pq
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 FORMS = ("table", "json", "csv", "parquet")
 ROWS_AT_ONCE = 100_000
+ROWS_ON_END = 100  # nobody reads more so, and laying them out takes seconds
 
 out = Console(width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True)
@@ -51,7 +53,8 @@ def print_answer(store: Store, statement: str, form: str = "table") -> None:
     if form == "csv":
         _as_csv(out.file, answer.columns, answer.rows)
     else:
-        out.print(as_table(answer.columns, answer.rows))
+        for table in _legible(answer.columns, answer.rows, out):
+            out.print(table)
 
 
 def print_coverage(store: Store, start: datetime | None = None, end: datetime | None = None) -> None:
@@ -101,6 +104,32 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str |
     for row in rows:
         table.add_row(*("" if value is None else _cell(value) for value in row))
     return table
+
+
+def _legible(columns: Sequence[str], rows: Sequence[Sequence[Any]], console: Console) -> Iterator[Table]:
+    """The rows as one table, or, where that is wider than the console, on end: a column a row, some at a time."""
+    table = as_table(columns, rows)
+    if (
+        not 0 < len(rows) <= ROWS_ON_END
+        or Measurement.get(console, console.options.update(max_width=10_000), table).maximum <= console.width
+    ):
+        yield table
+        return
+    first = 0
+    while first < len(rows):
+        count, on_end = 0, table
+        while first + count < len(rows):
+            taken = range(first, first + count + 1)
+            more = as_table(
+                ("row", *(str(number + 1) for number in taken)),
+                [(name, *(rows[number][index] for number in taken)) for index, name in enumerate(columns)],
+            )
+            width = Measurement.get(console, console.options.update(max_width=10_000), more).maximum
+            if count and width > console.width:
+                break
+            count, on_end = count + 1, more
+        yield on_end
+        first += count
 
 
 def _of_all_rows(store: Store, statement: str, use: Callable[[duckdb.DuckDBPyConnection], T]) -> T:

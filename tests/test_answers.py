@@ -4,7 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli import app
+from orchestration.published import query
 from orchestration.settings import Settings
+from tests.world import store_of
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,17 @@ def test_coverage_is_of_the_hours_that_the_span_touches_whichever_ends_it_has(
 
     assert told.exit_code == 0, told.output
     assert ("deribit" in told.output) == is_told
+
+
+def test_an_answer_that_is_too_wide_stands_on_end_and_loses_no_letter(
+    good_hour: Settings,
+) -> None:
+    """A table of 24 columns was cut to a letter or two of each."""
+    statement = "select * from fct_basis order by all limit 9"
+    names = query(store_of(good_hour), statement).columns
+
+    told = CliRunner().invoke(app, ["sql", statement, "--lake-uri", good_hour.lake_uri]).output
+
+    assert [name for name in names if name not in told] == []
+    assert "…" not in told
+    assert max(map(len, told.splitlines())) <= 200
