@@ -1,6 +1,5 @@
 """One deployment's zones and transport, opened: what assets and commands act on. Knows no Dagster."""
 
-import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from ingestion.transports import LiveTransport, Transport, UnifiedTransport, Vir
 from ingestion.venues import VENUES
 from ingestion.venues.base import Plan, Refused, Reply
 from orchestration.settings import Settings
+from orchestration.signalled import signalled
 
 # Asked for with an hour's first sweep alone: lists, which are the largest replies of all and seldom change.
 ONCE_AN_HOUR = frozenset({"instruments", "margin_tiers"})
@@ -73,7 +73,7 @@ class Pipeline:
         among them, and archived datasets are asked for each closed one.
         """
         self.claim(self.origin)
-        return asyncio.run(self._capture(hours, wanted))
+        return signalled(self._capture(hours, wanted))
 
     @property
     def origin(self) -> str:

@@ -13,6 +13,7 @@ from orchestration.definitions import build_defs
 from orchestration.outcomes import Outcome, RunFailed
 from orchestration.partitions import key_of_day, key_of_hour
 from orchestration.settings import BadSetting, Settings
+from orchestration.signalled import INTERRUPTED
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
@@ -88,6 +89,8 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
             # Dagster wraps what a step raised; what that was raised from says less than its own line.
             while error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
                 error = error.cause
+            if error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+                return f"{event.step_key}: {INTERRUPTED}"
             if event.step_failure_data.user_failure_data is not None:
                 return str(event.step_failure_data.user_failure_data.description)
             return f"{event.step_key}: {_own_words(error.message, error.cls_name) if error else 'failed'}"

@@ -11,6 +11,7 @@ from ingestion.storage import StorageError
 from ingestion.venues import VENUES
 from orchestration.partitions import hours_of, utc_hour
 from orchestration.resources import BarographResource
+from orchestration.signalled import INTERRUPTED
 
 RAW_SPECS = [
     dg.AssetSpec(
@@ -40,6 +41,9 @@ def raw(context: dg.AssetExecutionContext, barograph: BarographResource) -> Iter
         counts = barograph.open().capture(hours_of(context), pairs)
     except StorageError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as signal:
+        # By the policy of retries a signal would be one more reason to ask again.
+        raise dg.Failure(INTERRUPTED, allow_retries=False) from signal
     # A dataset of which nothing came says so: one left out would have Dagster skip the whole hour.
     for pair in pairs:
         yield dg.MaterializeResult(asset_key=["raw", *pair], metadata={"replies": counts.get(pair, 0)})
